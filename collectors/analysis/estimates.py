@@ -11,7 +11,8 @@ estimates both; all of the graph that is known is the number of tasks in each st
 - *Left out*: tasks that no worker may run or whose end is unknown, see `work_left`. The latter hold their threads.
 - *Not known*: if few tasks have finished, none makes progress, nothing that is left can run, or not all task names are
   known; and of a task name or a computation without a finished task.
-- *Parts*: a task name ends no later than its computations, and these no later than the whole.
+- *Parts*: a task name ends no later than its computations, these no later than the whole, and the last part with the
+  whole, see `eta_parts`.
 
 `tests/benchmarks/bench_eta.py` tells how often the true end of recorded and simulated work was in the range.
 """
@@ -22,6 +23,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.eta_parts import with_consistent_parts
 from dasktop.collectors.analysis.work_history import (
     WorkHistory,
     busy_threads,
@@ -84,30 +86,22 @@ def estimated(
         return work, history
     speed = _Speed(history, threads - held, everything.ready)
     whole = _eta(everything, speed, at)
-    computations = tuple(
-        replace(computation, eta=_within(eta, whole))
-        for computation, eta in zip(
-            work.computations,
-            _etas_of_computations(work.computations, parts, durations, speed, at),
-            strict=True,
-        )
-    )
-    ends = _ends_by_name(computations)
-    return (
-        replace(
-            work,
-            eta=whole,
-            task_names=tuple(
-                replace(name, eta=_within(_within(eta, ends.get(name.name)), whole))
-                # From running alone on all threads to running after all others.
-                if (eta := _eta(part, speed, at, ahead=everything.seconds - part.seconds)) and not part.assumed
-                else name
-                for name, part in zip(names, parts.values(), strict=True)
-            ),
-            computations=computations,
+    of_computations = _etas_of_computations(work.computations, parts, durations, speed, at)
+    work = replace(
+        work,
+        eta=whole,
+        computations=tuple(
+            replace(computation, eta=eta) for computation, eta in zip(work.computations, of_computations, strict=True)
         ),
-        history,
+        task_names=tuple(
+            # From running alone on all threads to running after all others.
+            replace(name, eta=_eta(part, speed, at, ahead=everything.seconds - part.seconds))
+            if not part.assumed
+            else name
+            for name, part in zip(names, parts.values(), strict=True)
+        ),
     )
+    return with_consistent_parts(work, [name for name, part in parts.items() if part.tasks]), history
 
 
 def _whole_rate(of_names: Iterable[float | None], history: WorkHistory) -> float | None:
@@ -185,31 +179,6 @@ def _exceptions(left: WorkLeft) -> str:
             "none has finished, and the longest has run far longer than any other task"
         )
     return words
-
-
-def _within(eta: Eta | None, whole: Eta | None) -> Eta | None:
-    """Return the range of a part, which ends no later than the whole."""
-    if eta is None or whole is None or (eta.earliest <= whole.earliest and eta.latest <= whole.latest):
-        return eta
-    return replace(eta, earliest=min(eta.earliest, whole.earliest), latest=min(eta.latest, whole.latest))
-
-
-def _ends_by_name(computations: Iterable[Computation]) -> dict[str, Eta | None]:
-    """Return when the last computation that has this task name will be done; ``None`` if unknown of one of them."""
-    found: dict[str, Eta | None] = {}
-    for computation in computations:
-        eta = computation.eta
-        if computation.ended_at is not None:
-            continue
-        for name in computation.task_names:
-            other = found.get(name, eta)
-            if other is eta or other is None or eta is None:
-                found[name] = None if other is None else eta
-            else:
-                found[name] = replace(
-                    eta, earliest=max(eta.earliest, other.earliest), latest=max(eta.latest, other.latest)
-                )
-    return found
 
 
 def _etas_of_computations(

@@ -8,6 +8,7 @@ By default, tests the runs that `record_eta` recorded; those named ``validation-
 
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -61,6 +62,27 @@ def back_test(run: list[Moment]) -> Score:
         covered += eta.earliest <= end and not_before <= eta.latest
         narrow += (eta.latest - eta.earliest) < (end - at) / 2
     return Score(moments, has_eta / moments, covered / moments, narrow / moments)
+
+
+def covered_names(run: list[Moment]) -> float:
+    """Return how often the range of a task name contained its true end."""
+    last_left: dict[str, datetime] = {}
+    done: dict[str, datetime] = {}
+    for at, reported, _ in run:
+        for name in reported.task_names if reported else ():
+            if remaining_tasks(name.states):
+                last_left[name.name] = at
+                done.pop(name.name, None)
+            else:
+                done.setdefault(name.name, at)
+    history, covered = WorkHistory(), []
+    for at, reported, threads in run:
+        work, history = estimated(reported, at, threads, "scheduler", history)
+        for name in work.task_names if work else ():
+            if name.eta is not None:
+                end = done.get(name.name, run[-1].at)
+                covered.append(name.eta.earliest <= end and last_left[name.name] <= name.eta.latest)
+    return mean(covered)
 
 
 def moments_of(path: Path) -> list[Moment]:

@@ -1,7 +1,8 @@
 """Rates and ETAs: from totals that only grow, as ranges, and unknown until enough has finished."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from random import Random
 from statistics import mean
 
@@ -10,12 +11,13 @@ from msgspec.structs import replace
 
 from dasktop.collectors.analysis.estimates import estimated
 from dasktop.collectors.analysis.work_history import MOST_SAMPLES, WorkHistory
-from dasktop.collectors.model.work import TaskName, Work
+from dasktop.collectors.model.work import Eta, TaskName, Work
 from tests.benchmarks.bench_eta import (
     FOLDER,
     LEAST_COVERED,
     LEAST_NARROW,
     back_test,
+    covered_names,
     moments_of,
     simulated_scores,
 )
@@ -263,6 +265,51 @@ def test_parts_end_no_later_than_the_whole(seed):
             parts = [known[name] for name in one.task_names if known[name]]
             assert all(part.earliest <= one.eta.earliest and part.latest <= one.eta.latest for part in parts)
             assert one.eta is None or (one.eta.earliest <= shown.eta.earliest and one.eta.latest <= shown.eta.latest)
+
+
+def last_of(etas: Iterable[Eta | None]) -> tuple[datetime, datetime]:
+    """Return the earliest and the latest end of all."""
+    known = [eta for eta in etas if eta is not None]
+    return max(eta.earliest for eta in known), max(eta.latest for eta in known)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_whole_ends_with_its_last_part(seed):
+    chance = Random(seed)
+    names = [
+        known_name(
+            f"n{n}",
+            finished=chance.choice([1, 10, 400]),
+            seconds=10 ** chance.uniform(-2, 2),
+            processing=chance.randrange(1, 3),
+            waiting=chance.choice([0, 100]),
+        )
+        for n in range(6)
+    ]
+    for shown in (of_computations(*names, together=True), of_computations(*names)):
+        assert last_of(name.eta for name in shown.task_names) == (shown.eta.earliest, shown.eta.latest)
+        assert last_of(one.eta for one in shown.computations) == (shown.eta.earliest, shown.eta.latest)
+        for one in shown.computations:
+            own = [name.eta for name in shown.task_names if name.name in one.task_names]
+            assert last_of(own) == (one.eta.earliest, one.eta.latest)
+
+
+def test_other_tasks_may_end_after_the_listed_computations():
+    names = (known_name("load", queued=40), known_name("regrid", queued=400))
+    listed = (computation(states={"queued": 40}, task_names=("load",)),)
+    shown, _ = estimated(work(task_names=names, computations=listed), TAKEN_AT, 4, "s", WorkHistory())
+    assert shown.computations[0].eta.latest < shown.eta.latest
+    assert last_of(name.eta for name in shown.task_names) == (shown.eta.earliest, shown.eta.latest)
+
+
+def test_a_part_of_unknown_end_may_be_the_last():
+    shown = names_of(known_name("load", queued=300), unknown_name("regrid", waiting=300), polls=1)
+    assert shown.task_names[0].eta.latest < shown.eta.latest
+
+
+@pytest.mark.parametrize("name", ["barrier", "two", "validation-barrier-longer", "validation-barrier-shorter"])
+def test_task_names_of_recorded_runs_end_in_their_ranges(name):
+    assert covered_names(moments_of(FOLDER / f"{name}.ndjson.gz")) >= LEAST_COVERED
 
 
 def test_a_name_of_two_computations_ends_with_the_last():
