@@ -44,7 +44,7 @@ from dasktop.collectors.analysis.work_left import (
     usual_factor,
     work_left,
 )
-from dasktop.collectors.model.work import Computation, Eta, Work
+from dasktop.collectors.model.work import Computation, Eta, LeftOut, Work
 from dasktop.collectors.text.format import counted, listed
 
 LONGEST_SECONDS = 30 * 86400.0
@@ -101,7 +101,7 @@ def estimated(
             for name, part in zip(names, parts.values(), strict=True)
         ),
     )
-    return with_consistent_parts(work, [name for name, part in parts.items() if part.tasks]), history
+    return with_consistent_parts(work, dict.fromkeys(name for name, part in parts.items() if part.tasks)), history
 
 
 def _whole_rate(of_names: Iterable[float | None], history: WorkHistory) -> float | None:
@@ -158,7 +158,14 @@ def _eta(left: WorkLeft, speed: _Speed, at: datetime, ahead: float = 0.0) -> Eta
         latest=at + timedelta(seconds=math.ceil(latest)),
         based_on=speed.basis + _exceptions(left),
         tasks_left_out=math.ceil(left.left_out),
+        left_out=_left_out(left),
     )
+
+
+def _left_out(left: WorkLeft) -> tuple[LeftOut, ...]:
+    """Return what is left out by name, if that is known: a computation may have fewer of a name than its share."""
+    named = tuple(LeftOut(task_name=name, tasks=math.ceil(number)) for name, number in left.left_out_by_name)
+    return named if sum(one.tasks for one in named) == math.ceil(left.left_out) else ()
 
 
 def _exceptions(left: WorkLeft) -> str:

@@ -69,6 +69,9 @@ class WorkLeft(Record, frozen=True, kw_only=True):
     assumed_names: tuple[str, ...] = ()
     """Their names."""
 
+    left_out_by_name: tuple[tuple[str, float], ...] = ()
+    """How many tasks of which name are left out."""
+
     @property
     def left_out(self) -> float:
         """How many tasks are left out."""
@@ -135,10 +138,11 @@ def _left_of(
     held_up = min(name.held_up or 0, name.states.get("waiting", 0))
     count = remaining_tasks(name.states) - no_worker - held_up
     if not count or usual is None:
-        return WorkLeft(tasks=count, no_worker=no_worker, held_up=held_up)
+        return _naming(name, WorkLeft(tasks=count, no_worker=no_worker, held_up=held_up))
     seen = name.seconds_max or 0.0
     if known is None and seen > FAR_LONGER * max(longest_known, usual.value):
-        return WorkLeft(no_worker=no_worker, held_up=held_up, open_ended=count, open_names=(name.name,))
+        open_ended = WorkLeft(no_worker=no_worker, held_up=held_up, open_ended=count, open_names=(name.name,))
+        return _naming(name, open_ended)
     durations, uncertainty = _durations(known, usual, seen)
     mean = durations.mean
     longest = max(seen, mean * usual_factor(uncertainty))
@@ -150,7 +154,7 @@ def _left_of(
     variance = (count - running) * of_one + running * residual**2 / 3
     ready = ready_tasks(name.states)
     last, last_most = _last_tasks(residual, longest, min(threads, count))
-    return WorkLeft(
+    left = WorkLeft(
         tasks=count,
         seconds=seconds,
         variance=variance + (seconds * uncertainty) ** 2,
@@ -164,6 +168,12 @@ def _left_of(
         assumed=count if known is None else 0.0,
         assumed_names=(name.name,) if known is None else (),
     )
+    return _naming(name, left)
+
+
+def _naming(name: TaskName, left: WorkLeft) -> WorkLeft:
+    """Return what is left of a name, which also names what is left out."""
+    return replace(left, left_out_by_name=((name.name, left.left_out),)) if left.left_out else left
 
 
 def _durations(known: Durations | None, usual: Measure, longest: float) -> tuple[Durations, float]:
@@ -202,7 +212,9 @@ def together(parts: Iterable[WorkLeft], share: float = 1.0) -> WorkLeft:
     no_worker = held_up = open_ended = assumed = 0.0
     open_names: list[str] = []
     assumed_names: list[str] = []
+    left_out: list[tuple[str, float]] = []
     for part in parts:
+        left_out += part.left_out_by_name
         no_worker += part.no_worker
         held_up += part.held_up
         open_ended += part.open_ended
@@ -234,4 +246,5 @@ def together(parts: Iterable[WorkLeft], share: float = 1.0) -> WorkLeft:
         later_most=later_most,
         assumed=assumed * share,
         assumed_names=tuple(assumed_names),
+        left_out_by_name=tuple((name, number * share) for name, number in left_out),
     )

@@ -17,6 +17,13 @@ WorkerEndKey = tuple[str | None, datetime | None]
 FailureKind = Literal["exception", "worker killed", "cancelled dependency", "unknown"]
 
 
+class LeftOut(Record, frozen=True, kw_only=True):
+    """Tasks of one name that an estimate leaves out."""
+
+    task_name: str
+    tasks: int
+
+
 class Eta(Record, frozen=True, kw_only=True):
     """When the rest will be done: a range, since it is an estimate. See `tasks_left_out`."""
 
@@ -26,6 +33,8 @@ class Eta(Record, frozen=True, kw_only=True):
     """A text: what the estimate is based on, what it assumes, and which tasks it leaves out."""
     tasks_left_out: int = 0
     """Tasks that will not be done by then: no worker may run them, they wait for these, or their end is unknown."""
+    left_out: tuple[LeftOut, ...] = ()
+    """These by task name; empty if their names are not known."""
 
 
 class TaskName(Record, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ CANNOT_RUN = "cannot run"
 """What is said of tasks that no worker may run, or for which there is none."""
 UNSPLIT = "failed or blocked"
 """What is said of erred tasks of which it is not known how many failed themselves."""
+_MOST_NAMES_LEFT_OUT, _MOST_NAMED_CELLS = 2, 30
+"""How many names of tasks that an ETA leaves out are named, and how long these may be together."""
 _MOST_BAR_CELLS, _LEAST_BAR_CELLS, _STUB_CELLS = 40, 6, 2
 """Lengths of the bar; the last one is better than to leave out the ETA or what cannot run."""
 
@@ -81,13 +83,18 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
     end = eta_text(known, now)
     # Tasks that cannot run need not be mentioned twice.
     is_told = bool(stuck) and (known is None or known.tasks_left_out <= number_in(states, CANNOT_RUN))
-    rest = "" if known is None else f"   rest done {end}" if is_told else f"   done {end}{left_out_text(known)}"
-    eta = f"   done {end}{left_out_text(known)}" if known is not None and known.tasks_left_out else rest
+    named, short = (
+        "" if known is None else f"   done {end}{left_out_text(known, is_short=each)}" for each in (False, True)
+    )
+    rest, short_rest = (f"   rest done {end}",) * 2 if known is not None and is_told else (named, short)
     for text, behind, without, least in (
         (counts + rate + rest, blocked, stuck, _LEAST_BAR_CELLS),
         (counts + rest, blocked, stuck, _STUB_CELLS),
+        (counts + short_rest, blocked, stuck, _STUB_CELLS),
         (counts + rest, "", stuck, _STUB_CELLS),
-        (counts + eta, "", "", 0),
+        (counts + short_rest, "", stuck, _STUB_CELLS),
+        (counts + named, "", "", 0),
+        (counts + short, "", "", 0),
         (counts, "", stuck, _LEAST_BAR_CELLS),
         (counts, "", "", 0),
     ):
@@ -142,9 +149,17 @@ def eta_text(eta: Eta | None, now: datetime) -> str:
     return f"{earliest}–{time}" if day and earliest.startswith(f"{day} ") else f"{earliest}–{latest}"
 
 
-def left_out_text(eta: Eta | None) -> str:
-    """Return `` except 5 tasks``: those that will not be done by then; an empty text if there are none."""
-    return "" if eta is None or not eta.tasks_left_out else f" except {counted(eta.tasks_left_out, 'task')}"
+def left_out_text(eta: Eta | None, *, is_short: bool = False) -> str:
+    """Return `` except 1 interpolate``: the tasks that will not be done by then; an empty text if there are none.
+
+    If there are more than two names, if these are long, or if it has to be short: `` except 5 tasks``.
+    """
+    if eta is None or not eta.tasks_left_out:
+        return ""
+    named = ", ".join(f"{figures.count(one.tasks)} {one.task_name}" for one in eta.left_out)
+    if is_short or not 1 <= len(eta.left_out) <= _MOST_NAMES_LEFT_OUT or width(named) > _MOST_NAMED_CELLS:
+        return f" except {counted(eta.tasks_left_out, 'task')}"
+    return f" except {named}"
 
 
 def segments(states: TaskStates, cells: int) -> list[Piece]:

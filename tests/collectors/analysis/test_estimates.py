@@ -203,9 +203,15 @@ def test_eta_leaves_out_what_no_worker_can_run():
     )
     shown = names_of(*names, polls=1)
     assert (shown.eta.tasks_left_out, shown.computations[0].eta) == (5, None)
+    assert left_out_of(shown.eta) == {"train": 2, "predict": 3}
     assert shown.eta.based_on.endswith("; without 2 tasks that cannot run and 3 that wait for them")
     assert [name.eta is None for name in shown.task_names] == [False, True, False]
     assert left_seconds(shown)[0] < 42 / 4 < left_seconds(shown)[1]
+
+
+def left_out_of(eta: Eta) -> dict[str, int]:
+    """Return how many tasks of which names an estimate leaves out."""
+    return {one.task_name: one.tasks for one in eta.left_out}
 
 
 def of_computations(*names: TaskName, together: bool = False) -> Work:
@@ -226,6 +232,19 @@ def test_computations_leave_out_their_own_tasks():
     names = known_name("load", queued=40), known_name("train", queued=4, **{"no-worker": 2}), known_name("regrid")
     etas = [one.eta for one in of_computations(*names).computations]
     assert [eta and eta.tasks_left_out for eta in etas] == [0, 2, None]
+    assert left_out_of(etas[1]) == {"train": 2}
+
+
+def test_names_of_what_a_computation_leaves_out_may_be_unknown():
+    """Of a name in several computations, each has an unknown number."""
+    name = known_name("load", queued=40, **{"no-worker": 3})
+    both = (
+        computation("a", states={"queued": 20, "no-worker": 1}, task_names=("load",)),
+        computation("b", states={"queued": 20, "no-worker": 2}, task_names=("load",)),
+    )
+    shown, _ = estimated(work(task_names=(name,), computations=both), TAKEN_AT, 4, "s", WorkHistory())
+    assert [(one.eta.tasks_left_out, left_out_of(one.eta)) for one in shown.computations] == [(1, {}), (2, {"load": 2})]
+    assert left_out_of(shown.eta) == {"load": 3}
 
 
 @pytest.mark.parametrize("waiting", [0, 30])
@@ -239,7 +258,7 @@ def test_task_without_known_end_is_left_out_with_its_thread():
     """Nothing tells when the only task of its name ends once it has run far longer than all others."""
     forever = replace(unknown_name("interpolate", processing=1), seconds_max=900.0)
     shown = names_of(known_name("load", queued=300), forever, polls=1)
-    assert shown.eta.tasks_left_out == 1
+    assert (shown.eta.tasks_left_out, left_out_of(shown.eta)) == (1, {"interpolate": 1})
     assert "on 3 threads; without 1 task of interpolate: none has finished" in shown.eta.based_on
     assert 60 < left_seconds(shown)[0] < 100 < left_seconds(shown)[1] < 150
     assert names_of(known_name("load", queued=300), replace(forever, states={"processing": 4}), polls=1).eta is None

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.model.work import Eta, Progress, Work
+from dasktop.collectors.model.work import Eta, LeftOut, Progress, Work
 from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.help import tables_about
 from dasktop.tui.dialogs.work_page import WorkPage, WorkTable
@@ -81,6 +81,18 @@ class TestHeader:
         assert f"rest done {times()}   3 failed   3 cannot run" in lines[0]
         assert f"done {times()} except 4 tasks   3 failed   3 cannot run" in lines[1]
         assert lines[2].endswith(f"done {times()} except 3 tasks   3 failed")
+
+    def test_eta_names_the_tasks_that_it_leaves_out(self) -> None:
+        def line(cells: int, **tasks: int) -> str:
+            left_out = tuple(LeftOut(task_name=name, tasks=number) for name, number in tasks.items())
+            eta = replace(ETA, tasks_left_out=sum(tasks.values()), left_out=left_out)
+            return header(replace(BUSY, eta=eta), cells)[2]
+
+        assert f"done {times()} except 1 interpolate   3 failed" in line(80, interpolate=1)
+        assert f"done {times()} except 1 interpolate, 4 train   3 failed" in line(120, interpolate=1, train=4)
+        assert f"done {times()} except 5 tasks   3 failed" in line(68, interpolate=1, train=4)
+        assert f"done {times()} except 3 tasks   3 failed" in line(120, a=1, b=1, c=1)
+        assert f"done {times()} except 1 task   3 failed" in line(120, **{"interpolate" * 4: 1})
 
     def test_rate_is_left_out_before_the_eta(self) -> None:
         line = header(BUSY, 60)[2]
