@@ -87,6 +87,8 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         "" if known is None else f"   done {end}{left_out_text(known, is_short=each)}" for each in (False, True)
     )
     rest, short_rest = (f"   rest done {end}",) * 2 if known is not None and is_told else (named, short)
+    if known is not None and not known.tasks_left_out:
+        named = short = rest
     for text, behind, without, least in (
         (counts + rate + rest, blocked, stuck, _LEAST_BAR_CELLS),
         (counts + rest, blocked, stuck, _STUB_CELLS),
