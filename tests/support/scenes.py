@@ -14,7 +14,7 @@ from textual.widgets import Input
 from dasktop.collectors.model.feed import Candidate, Choice
 from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Searched
 from dasktop.collectors.model.queries import Answer, BatchScript, JobFiles, OutputFiles, Question
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Job, Snapshot, Worker
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
@@ -90,9 +90,34 @@ def recorded() -> tuple[Snapshot, ...]:
     for _ in recording.scan():
         pass
     try:
-        return tuple(recording.snapshots())
+        return tuple(map(_with_running_tasks, recording.snapshots()))
     finally:
         recording.close()
+
+
+def _with_running_tasks(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot with the names of running tasks; the recorded run is older than the reading of them."""
+
+    def completed(worker: Worker) -> Worker:
+        if not worker.executing:
+            return worker
+        number = sum(worker.name.encode())
+        return replace(
+            worker,
+            longest_task_name=("load_forcing", "regrid", "quantile_map")[number % 3],
+            longest_task_seconds=float(number % 40),
+        )
+
+    def in_job(job: Job) -> Job:
+        return replace(
+            job, tasks=tuple(replace(task, workers=tuple(map(completed, task.workers))) for task in job.tasks)
+        )
+
+    return replace(
+        snapshot,
+        jobs=tuple(map(in_job, snapshot.jobs)),
+        unplaced_workers=tuple(map(completed, snapshot.unplaced_workers)),
+    )
 
 
 class SceneFeed(FakeFeed):

@@ -28,7 +28,7 @@ _CELLS = 76
 _CELLS_AROUND = 5
 """The border, one space at each side, and a scrollbar."""
 
-_EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "left")
+_EXPLAINED: tuple[ColumnName, ...] = ("cpu", "memory", "busy", "now", "left")
 MARKS = (
     *((COLUMNS[name].head, COLUMNS[name].meaning) for name in _EXPLAINED),
     ("~", "of a job or worker: matched by a name or a host, not confirmed; before a time: the mean of such tasks"),

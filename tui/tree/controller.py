@@ -8,6 +8,7 @@ from textual.app import App
 from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
@@ -132,7 +133,8 @@ class TreeController:
         pattern = self.view.pattern
         message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
         marks = RowMarks(self._snapshot.findings)
-        self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks)
+        times = TaskTimes.of(self._snapshot.work, self._thresholds)
+        self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
         looked_at = self._looked_at()
         watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
         if watched != self._watched:

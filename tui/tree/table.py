@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 
+from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.columns import DEFAULT_COLUMNS, ColumnName, more_cells
 from dasktop.tui.view.layout import MARK, Layout, fit_layout, line
+from dasktop.tui.view.now import Now, now_of
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import JobRow, Key, Kind, Row
 from dasktop.tui.widgets.row_table import RowTable
 
 _NO_MARKS = RowMarks()
+_NO_TIMES = TaskTimes()
 
 
 class _Look(NamedTuple):
@@ -47,6 +50,7 @@ class TreeTable(RowTable[Row]):
         self._marked: frozenset[str] = frozenset()
         self._context_rows: frozenset[Key] = frozenset()
         self._row_marks = _NO_MARKS
+        self._times = _NO_TIMES
         self._columns = columns
         self._thresholds = thresholds
         self._layout_of_columns: Layout = fit_layout(0)
@@ -78,6 +82,7 @@ class TreeTable(RowTable[Row]):
         message: str = "",
         context: frozenset[Key] = frozenset(),
         row_marks: RowMarks = _NO_MARKS,
+        times: TaskTimes = _NO_TIMES,
     ) -> None:
         """Show these rows, with the same one selected if it is still there.
 
@@ -93,8 +98,11 @@ class TreeTable(RowTable[Row]):
             Rows shown only because they contain matches; dimmed.
         row_marks
             The marks of findings.
+        times
+            How long the tasks of the cluster usually take.
         """
         self._taken_at, self._context_rows, self._row_marks = taken_at, context, row_marks
+        self._times = times
         self.show_rows(rows, message)
 
     def clear(self) -> None:
@@ -104,11 +112,13 @@ class TreeTable(RowTable[Row]):
     def look_of(self, row: Row) -> _Look:
         """Return everything that determines how a row is drawn."""
         is_marked = isinstance(row, JobRow) and row.job.job_id in self._marked
-        more = more_cells(row, self._layout_of_columns.more)
+        layout = self._layout_of_columns
+        more = more_cells(row, layout.more)
+        now = now_of(row, self._times) if "now" in layout.columns else Now()
         return _Look(
             (row.kind, row.depth, row.unfolded),
-            cells(row, self._taken_at, self._thresholds)._replace(more=more),
-            self._layout_of_columns,
+            cells(row, self._taken_at, self._thresholds)._replace(more=more, now=now),
+            layout,
             Piece(MARK, "key") if is_marked else self._row_marks.mark(row),
             row.key in self._context_rows,
         )

@@ -30,6 +30,7 @@ from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
+from dasktop.tui.view.now import Now
 from dasktop.tui.view.rows import (
     ArrayRow,
     AskingRow,
@@ -77,6 +78,8 @@ class Cells(NamedTuple):
     """Whether `memory_percent` is of the limit of one worker, on which dask acts."""
     memory_bytes: str = ""
     busy: str = ""
+    now: Now = Now()
+    """What its workers run, from `now_of`, if that is shown."""
     left: str = ""
     ends_soon: bool = False
     more: Mapping[ColumnName, str] = {}

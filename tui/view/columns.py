@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.snapshot import Job, Worker
-from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, seconds_text, short_age, short_count
+from dasktop.tui.draw.numbers import UNKNOWN, bytes_text, short_age, short_count
 from dasktop.tui.draw.text_width import Align
+from dasktop.tui.view.now import age_step
 from dasktop.tui.view.rows import Row, jobs_of_row, workers_of_row
 from dasktop.tui.view.workers import tasks_processing
 
@@ -22,12 +23,12 @@ ColumnName = Literal[
     "cpu",
     "memory",
     "busy",
+    "now",
     "left",
     "processing",
     "stored",
     "spilled",
     "seen",
-    "task",
     "partition",
     "account",
 ]
@@ -58,12 +59,25 @@ def _heartbeat_age(worker: Worker) -> float | None:
     return None if seconds is None else seconds - seconds % HEARTBEAT_STEP_SECONDS
 
 
+def _age(worker: Worker) -> float | None:
+    seconds = worker.longest_task_seconds
+    return None if seconds is None else age_step(seconds)
+
+
 COLUMNS: dict[ColumnName, Column] = {
     "state": Column("STATE", "state of a job, worker or thread"),
     "node": Column("NODE", "node of a job, host of a worker"),
     "cpu": Column("CPU", "% of the job's CPUs (S: SLURM), worker's threads or one core", largest_first=True),
     "memory": Column("MEM", "% resident of the job's memory (S: SLURM) or worker's limit", largest_first=True),
     "busy": Column("BUSY", "threads that run a dask task / all compute threads", "right", largest_first=True),
+    "now": Column(
+        "NOW",
+        "task that runs longest, its age (▲: much longer than usual)",
+        largest_first=True,
+        of_worker=_age,
+        combine=max,
+        text=short_age,
+    ),
     "left": Column("LEFT", "time until SLURM ends the job, rounded down", "right"),
     "processing": Column(
         "PROC",
@@ -100,25 +114,15 @@ COLUMNS: dict[ColumnName, Column] = {
         combine=max,
         text=short_age,
     ),
-    "task": Column(
-        "TASK",
-        "time of a worker's task, if one of the longest running",
-        align="right",
-        cells=7,
-        largest_first=True,
-        of_worker=lambda worker: worker.longest_task_seconds,
-        combine=max,
-        text=seconds_text,
-    ),
     "partition": Column("PARTITION", "SLURM partition of a job", cells=10, of_job=lambda job: job.partition),
     "account": Column("ACCOUNT", "SLURM account that the job is charged to", cells=10, of_job=lambda job: job.account),
 }
 """If the screen is too narrow, columns of fixed width are left out first, starting with the last one."""
 
-RENAMED: dict[str, ColumnName] = {"queued": "processing"}
+RENAMED: dict[str, ColumnName] = {"queued": "processing", "task": "now"}
 """Former names, which configuration files may have."""
 
-DEFAULT_COLUMNS: tuple[ColumnName, ...] = ("state", "node", "cpu", "memory", "busy", "left")
+DEFAULT_COLUMNS: tuple[ColumnName, ...] = ("state", "node", "cpu", "memory", "busy", "now", "left")
 
 
 def amount(column: ColumnName, workers: Iterable[Worker]) -> float | None:
@@ -139,7 +143,7 @@ def _text(row: Row, column: ColumnName) -> str:
     definition = COLUMNS[column]
     if definition.of_job is not None:
         return _same(definition.of_job(job) for job in jobs_of_row(row))
-    workers = workers_of_row(row) if definition.of_worker is not None else ()
+    workers = workers_of_row(row) if definition.of_worker is not None and definition.cells else ()
     return definition.text(amount(column, workers)) if workers else ""
 
 

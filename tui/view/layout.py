@@ -14,6 +14,7 @@ from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, printable, width
 from dasktop.tui.view.cells import Cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
+from dasktop.tui.view.now import now_pieces
 from dasktop.tui.view.rows import Kind, Row
 
 MARK = "*"
@@ -24,8 +25,9 @@ INDENT = 2
 
 _KEY_TAIL = 6
 _FIGURE = 4
-_GROWTH = ((34, 12), (40, 16), (50, 20), (60, 32), (75, 40))
-"""Maximum widths of label and bars, growing step by step: figures far from their labels are hard to read."""
+_GROWTH = ((28, 8, 20), (34, 12, 20), (40, 16, 24), (50, 20, 32), (60, 32, 40), (75, 40, 48))
+"""Maximum widths of label, bars and what runs now, growing step by step: figures far from their labels are hard to
+read."""
 
 
 class Layout(NamedTuple):
@@ -40,6 +42,7 @@ class Layout(NamedTuple):
     memory: int = _FIGURE
     memory_bytes: int = _FIGURE
     busy: int = 7
+    now: int = 0
     left: int = 8
     gap: int = 1
     is_endless: bool = False
@@ -56,6 +59,7 @@ class Layout(NamedTuple):
             "cpu": _joined(self.cpu_bar, self.cpu),
             "memory": _joined(self.memory_bar, self.memory, self.memory_bytes),
             "busy": self.busy,
+            "now": self.now,
             "left": self.left,
         }
         return {name: widths[name] for name in self.chosen if widths[name]}
@@ -71,9 +75,11 @@ class Layout(NamedTuple):
         return 1 + self.label + sum(self.gap + cells for cells in self.columns.values())
 
 
-# From the widest to the narrowest; the first that fits is used. First, bars get shorter, …
+# From the widest to the narrowest; the first that fits is used. First, bars get shorter and NOW is left out, …
 _ROOMY = (
-    Layout(label=40, state=13, node=12, cpu_bar=10, memory_bar=10, gap=2),
+    Layout(label=40, state=13, node=12, cpu_bar=10, memory_bar=10, now=20, gap=2),
+    Layout(label=36, node=10, cpu_bar=8, memory_bar=8, now=16, gap=2),
+    Layout(label=26, node=8, cpu_bar=8, memory_bar=8, now=16),
     Layout(label=36, node=10, cpu_bar=8, memory_bar=8, gap=2),
     Layout(label=30, node=9, cpu_bar=6, memory_bar=6),
     Layout(label=25, cpu_bar=4, memory_bar=4),
@@ -107,20 +113,23 @@ def _widest_first(chosen: tuple[ColumnName, ...]) -> Iterator[Layout]:
     yield from (layout._replace(chosen=chosen) for layout in _TIGHT)
 
 
-def endless_layout(label: int, state: int, node: int) -> Layout:
+def endless_layout(label: int, state: int, node: int, now: int) -> Layout:
     """Return a layout for texts of these widths that cuts nothing."""
-    return _ROOMY[0]._replace(label=label, state=state, node=node, is_endless=True)
+    return _ROOMY[0]._replace(label=label, state=state, node=node, now=now, is_endless=True)
 
 
 def _spread(layout: Layout, spare: int) -> Layout:
     """Widen the label and then the bars, up to the widths in `_GROWTH`."""
-    for widest_label, widest_bar in _GROWTH:
+    for widest_label, widest_bar, widest_now in _GROWTH:
         more = min(spare, widest_label - layout.label)
         layout, spare = layout._replace(label=layout.label + more), spare - more
         if layout.cpu_bar and layout.memory_bar:
             more = min(spare // 2, widest_bar - layout.cpu_bar)
             bars = layout.cpu_bar + more, layout.memory_bar + more
             layout, spare = layout._replace(cpu_bar=bars[0], memory_bar=bars[1]), spare - 2 * more
+        if "now" in layout.columns:
+            more = min(spare, widest_now - layout.now)
+            layout, spare = layout._replace(now=layout.now + more), spare - more
     return layout
 
 
@@ -238,6 +247,8 @@ def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, l
                 columns[name] = [*gauge, _figures(bool(gauge), *figures)]
             case "busy":
                 columns[name] = [Piece(fit(cells.busy, column, "right"))]
+            case "now":
+                columns[name] = now_pieces(cells.now, column)
             case "left":
                 columns[name] = [Piece(fit(cells.left, column, "right"), "soon" if cells.ends_soon else "text")]
             case _:
@@ -276,6 +287,8 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
     empty.update(name for name, text in cells.more.items() if not text)
     if not cells.node:
         empty.add("node")
+    if not cells.now.name:
+        empty.add("now")
     if not cells.left:
         empty.add("left")
     if "state" in widths and width(printable(cells.state)) > widths["state"] and not cells.node:

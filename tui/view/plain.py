@@ -6,6 +6,7 @@ from datetime import datetime
 from dasktop.collectors.analysis.erred_tasks import progress_states
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw.glyphs import glyphs
@@ -18,6 +19,7 @@ from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.findings import words
 from dasktop.tui.view.gauges import gauge_line
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
+from dasktop.tui.view.now import cells_of_now, now_of
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
 from dasktop.tui.view.summary import NAME, empty_words, problem_words, source_pieces, title_words
@@ -51,7 +53,8 @@ def plain_tree(
         return key[0] != "worker" or key[1] in with_threads
 
     shown = visible_rows(snapshot, is_unfolded, thresholds=thresholds)
-    rows = [(row, cells(row, snapshot.taken_at, thresholds)) for row in shown]
+    times = TaskTimes.of(snapshot.work, thresholds)
+    rows = [(row, cells(row, snapshot.taken_at, thresholds)._replace(now=now_of(row, times))) for row in shown]
     top = [drawn_with.encode(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))
     if snapshot.work is not None:
@@ -103,12 +106,13 @@ def _erred_words(work: Work) -> Iterator[str]:
 
 
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:
-    label = state = node = 0
+    label = state = node = now = 0
     for row, held in rows:
         label = max(label, INDENT * (row.depth + 1) + width_of(printable(held.label)))
         state = max(state, width_of(printable(held.state)))
         node = max(node, width_of(printable(held.node)))
-    return endless_layout(max(label, 30), max(state, 10), max(node, 4))
+        now = max(now, cells_of_now(held.now))
+    return endless_layout(max(label, 30), max(state, 10), max(node, 4), now)
 
 
 def _text(pieces: Iterable[Piece]) -> str:

@@ -178,7 +178,7 @@ class TestColumnDialog:
         async with running() as screen:
             box = await opened(screen)
             ticked = [line for line in shown_in(box) if line.startswith("[x]")]
-            assert ticked == ["[x] STATE", "[x] NODE", "[x] CPU", "[x] MEM", "[x] BUSY", "[x] LEFT"]
+            assert ticked == ["[x] STATE", "[x] NODE", "[x] CPU", "[x] MEM", "[x] BUSY", "[x] NOW", "[x] LEFT"]
             assert len(shown_in(box)) == len(COLUMNS)
 
     async def test_each_choice_applies_at_once(self) -> None:
@@ -234,7 +234,7 @@ class TestColumnDialog:
     async def test_sort_key_cycles_through_shown_columns(self) -> None:
         async with running() as screen:
             await opened(screen)
-            await screen.press(*["space", "down"] * 6, "space", "escape")
+            await screen.press(*["space", "down"] * 7, "space", "escape")
             assert screen.app.looks.view.columns == ("processing",)
             sorts = []
             for _ in range(4):
@@ -247,11 +247,3 @@ class TestColumnDialog:
             await screen.press("question_mark")
             assert isinstance(screen.app.screen, Help)
             assert "choose columns" in screen.app.screen.query_one("Static").render().plain
-
-
-def test_workers_are_sorted_by_their_longest_task() -> None:
-    workers = [worker("a", longest_task_seconds=3.0), worker("b"), worker("c", longest_task_seconds=90.0)]
-    view = View(columns=("task",), sort="task")
-    shown = apply_view(snapshot([job("1", [task(workers)])]), view).snapshot
-    assert [one.name for one in shown.jobs[0].tasks[0].workers] == ["c", "a", "b"]
-    assert texts_of("job", shown, "task") == ["1m30s"]

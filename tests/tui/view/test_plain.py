@@ -65,7 +65,7 @@ class TestPlainTree:
             "TASKS 72 processing 1,204 queued 3 erred"
         )
         tree = [" ".join(text.split()) for text in lines[5:]]
-        assert tree[0] == "▾ 4709 dask-worker RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 0:04:10"
+        assert tree[0] == "▾ 4709 dask-worker RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 – 0:04:10"
         assert "Dask-1 inc-8a7f0d5e2c41 compute ━━━━━━━━━╾ 99%" in tree
         assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1-02:03" in tree
         assert "4651 train PENDING Priority" in tree
@@ -302,7 +302,7 @@ class TestLayout:
         shown = [tuple(fit_layout(columns).columns) for columns in range(160, 10, -1)]
         for wider, narrower in itertools.pairwise(shown):
             assert set(narrower) <= set(wider)
-        assert shown[0] == ("state", "node", "cpu", "memory", "busy", "left")
+        assert shown[0] == ("state", "node", "cpu", "memory", "busy", "now", "left")
 
     @pytest.mark.parametrize("columns", [79, 100, 119, 160, 199, 223])
     def test_columns_use_the_available_room(self, columns: int) -> None:
