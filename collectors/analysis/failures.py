@@ -36,9 +36,25 @@ def exception_type(failure: Failure) -> str:
     return re.split(r"[^\w.]", failure.exception or "", maxsplit=1)[0]
 
 
+def worker_memory_advice(threads: int | None) -> str:
+    """Return what helps a worker with so many threads that has too little memory; ``None``: an unknown number."""
+    if threads == 1:
+        return "use smaller partitions, or more memory per worker"
+    if threads is None:
+        return "use smaller partitions, more memory per worker, or fewer threads per worker if it has several"
+    return "use smaller partitions, fewer threads per worker, or more memory per worker"
+
+
+def job_memory_advice(processes: int | None) -> str:
+    """Return what helps a job with so many worker processes that ran out of memory; ``None``: an unknown number."""
+    if processes == 1:
+        return "request more memory per job"
+    return f"request more memory per job, or use fewer processes{' if it has several' if processes is None else ''}"
+
+
 _ADVICE = (
-    ("because of its memory use", "use smaller partitions, fewer threads per worker, or more memory per worker"),
-    ("ran out of memory", "request more memory per job, or use fewer processes"),
+    ("because of its memory use", worker_memory_advice(None)),
+    ("ran out of memory", job_memory_advice(None)),
     ("time limit", "request more walltime, or let workers retire before it ends (--lifetime)"),
     ("a node failed", "submit the tasks again"),
     ("preempted", "submit the tasks again, or use a partition or QOS that is not preempted"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from dasktop.collectors.analysis.failures import job_memory_advice
 from dasktop.collectors.analysis.findings.phrases import job_name, lost_workers_words, workers_words
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.placement import CLOCKS_DIFFER_SECONDS
@@ -34,7 +35,6 @@ _SEVERITIES: dict[str, Severity] = {
 _ADVICE = {
     "DEADLINE": "resubmit it with a later deadline",
     "FAILED": "see its log",
-    "OUT_OF_MEMORY": "request more memory per job, or use fewer processes",
     "TIMEOUT": "request more walltime, or let workers retire before it ends (--lifetime)",
 }
 
@@ -77,6 +77,8 @@ def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
         name = read_state(state).name or state
         has_run = all(fate.exit_code is not None or fate.signal is not None for _, fate, _ in ends)
         severity, advice = _SEVERITIES.get(name, "warning"), _ADVICE.get(name)
+        if name == "OUT_OF_MEMORY":
+            advice = job_memory_advice(_processes(job for job, *_ in ends))
         if read_state(state).is_failed and not has_run:
             advice = None  # it has no log
         if len(ends) > MAX_SINGLE_FINDINGS:
@@ -100,6 +102,14 @@ def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
                 advice=advice,
                 since=ended_at,
             )
+
+
+def _processes(jobs: Iterable[Job]) -> int | None:
+    """Return the highest number of worker processes that one of the jobs should have; ``None``: unknown."""
+    numbers = [job.workers_expected for job in jobs]
+    known = [number for number in numbers if number is not None]
+    most = max(known, default=1)
+    return None if most == 1 and None in numbers else most
 
 
 @rule("job-requeued", order=40, needs=(QUEUE,))

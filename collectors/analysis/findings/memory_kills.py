@@ -4,8 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from dasktop.collectors.analysis.failures import worker_memory_advice
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE
+from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
@@ -29,8 +31,7 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     yield PendingFinding(
         severity="error" if failed else "warning",
         message="; ".join(filter(None, (_subject(kills, context.thresholds.worker_killed_seconds), *parts))),
-        advice="a task needs more memory than a worker's limit: use smaller partitions, fewer threads per worker, or "
-        "more memory per worker",
+        advice=f"a task needs more memory than a worker's limit: {worker_memory_advice(_threads(context, kills))}",
         about="killed for memory",
         job_ids=tuple(dict.fromkeys(event.job_id for event in kills if event.job_id is not None)),
         workers=tuple(sorted({event.worker for event in kills if event.worker is not None})),
@@ -43,6 +44,19 @@ def recent_memory_kills(context: RuleContext) -> Sequence[WorkerEvent]:
     earliest = context.now - timedelta(seconds=context.thresholds.worker_killed_seconds)
     events = context.snapshot.worker_events or ()
     return [event for event in events if event.kind == "killed for memory" and event.at >= earliest]
+
+
+def _threads(context: RuleContext, kills: Sequence[WorkerEvent]) -> int | None:
+    """Return the highest number of threads of the workers that were killed; ``None``: unknown.
+
+    A nanny starts a worker of the same name.
+    """
+    seen = [gone.worker for gone in context.history.departed]
+    seen += [worker for _, worker in workers_with_jobs(context.snapshot)]
+    known = {worker.name: worker.nthreads for worker in seen}
+    numbers = [known.get(event.worker or "") for event in kills]
+    several = [number for number in numbers if number is not None and number > 1]
+    return max(several) if several else None if None in numbers else 1
 
 
 def failed_of_memory(snapshot: Snapshot, kills: Sequence[WorkerEvent]) -> Sequence[Failure]:

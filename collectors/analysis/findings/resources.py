@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dasktop.collectors.analysis.failures import worker_memory_advice
 from dasktop.collectors.analysis.findings.phrases import job_name, rounded_percent
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES, other_memory_bytes, workers_of
@@ -61,7 +62,7 @@ def threads_oversubscribed(context: RuleContext) -> Iterator[PendingFinding]:
                 severity="warning",
                 job_id=job.job_id,
                 message=f"{job_name(job)} has {counted(cpus, 'CPU')} but {counted(threads, 'worker thread')}",
-                advice="use fewer threads (--nthreads), or request more CPUs (cores= of the cluster)",
+                advice=f"use {_fewer(job)}, or request more CPUs (cores= of the cluster)",
                 after_seconds=context.thresholds.worker_missing_seconds,  # a worker is listed twice while it restarts
             )
 
@@ -110,7 +111,7 @@ def _near(context: RuleContext, job: Job, worker: Worker | None) -> PendingFindi
         message=f"worker {worker.name} uses {share}"
         if worker is not None
         else f"{job_name(job)} uses {share}" + _outside_workers(job),
-        advice="dask kills a worker at 95 %: use smaller partitions, fewer threads per worker, or more memory"
+        advice=f"dask kills a worker at 95 %: {worker_memory_advice(worker.nthreads)}"
         if worker is not None
         else "SLURM may kill a job that uses more: request more memory, or set --memory-limit for its workers",
         after_seconds=context.thresholds.memory_near_limit_seconds,
@@ -128,3 +129,9 @@ def _outside_workers(job: Job) -> str:
 
 def _threads(job: Job) -> int:
     return sum(worker.nthreads or 0 for worker in workers_of(job))
+
+
+def _fewer(job: Job) -> str:
+    """Return what a job can have fewer of. With one thread each, the processes are too many."""
+    has_one_each = all(worker.nthreads == 1 for worker in workers_of(job))
+    return "fewer processes (processes= of the cluster)" if has_one_each else "fewer threads (--nthreads)"

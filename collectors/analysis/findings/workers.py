@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from dasktop.collectors.analysis.failures import worker_memory_advice
 from dasktop.collectors.analysis.findings.phrases import (
     allocation_words,
     job_name,
@@ -112,7 +113,7 @@ def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
             message=f"worker {worker.name} is paused{use}: it starts no new tasks",
-            advice="use smaller partitions, fewer threads per worker, or more memory",
+            advice=worker_memory_advice(worker.nthreads),
             after_seconds=context.thresholds.worker_paused_seconds,
         )
 

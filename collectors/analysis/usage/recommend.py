@@ -156,7 +156,7 @@ def memory(group: JobGroup, owner: Owner | None, headroom: Headroom) -> Iterator
         fitting = max(fitting, headroom.memory_after_kill * asked)
         reason = (
             f"{headroom.memory_after_kill:g} times the old request, or more if more was used; or use smaller "
-            "partitions, or fewer processes per job"
+            f"partitions{'' if group.processes == 1 else ', or fewer processes per job'}"
         )
     elif _was_short(group, headroom) and fitting > asked:
         disk = f" and had spilled {decimal_size(spilled)} to disk" if spilled else ""

@@ -117,6 +117,44 @@ def test_failed_job_is_reported():
     assert found.since == TAKEN_AT - timedelta(minutes=5)
 
 
+@pytest.mark.parametrize(
+    ("expected", "advice"),
+    [
+        (1, "request more memory per job"),
+        (4, "request more memory per job, or use fewer processes"),
+        (None, "request more memory per job, or use fewer processes if it has several"),
+    ],
+)
+def test_advice_for_jobs_out_of_memory(expected, advice):
+    dead = replace(ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory"), workers_expected=expected)
+    assert only("job-failed", seen([dead])).advice == advice
+
+
+MEMORY_ADVICE = [
+    (1, "use smaller partitions, or more memory per worker"),
+    (2, "use smaller partitions, fewer threads per worker, or more memory per worker"),
+    (None, "use smaller partitions, more memory per worker, or fewer threads per worker if it has several"),
+]
+
+
+@pytest.mark.parametrize(("threads", "advice"), MEMORY_ADVICE)
+def test_advice_for_workers_with_little_memory(threads, advice):
+    paused = seen([one(status="paused", nthreads=threads)])
+    assert only("worker-paused", *lasting(10, paused)).advice == advice
+    full = seen([one(memory_bytes=int(3.6 * GIB) + 1, nthreads=threads)])
+    assert only("memory-near-limit", *lasting(10, full)).advice == f"dask kills a worker at 95 %: {advice}"
+
+
+@pytest.mark.parametrize(("threads", "advice"), MEMORY_ADVICE)
+def test_advice_for_workers_that_were_killed(threads, advice):
+    kills = tuple(event("killed for memory", name, 1) for name in "ab")
+    workers = [worker("a", nthreads=threads), worker("b", nthreads=1)]
+    shown = after(2, replace(seen([with_workers(job(), workers)]), worker_events=kills))
+    assert only("worker-killed-for-memory", shown).advice.endswith(f": {advice}")
+    gone = after(4, replace(seen([job()]), worker_events=kills))
+    assert only("worker-killed-for-memory", shown, gone).advice.endswith(f": {advice}"), "of workers that have left"
+
+
 def test_failed_job_is_reported_for_15_minutes():
     dead = ended("4701", "FAILED", "failed with exit code 3")
     assert codes(after(599, seen([dead]))) == ["job-failed"]
@@ -730,6 +768,12 @@ def test_too_many_threads_are_reported():
     (found,) = watch(crowded, after(60, crowded))
     assert (found.code, found.severity) == ("threads-oversubscribed", "warning")
     assert found.message == "job 4709 has 12 CPUs but 16 worker threads"
+    assert found.advice == "use fewer threads (--nthreads), or request more CPUs (cores= of the cluster)"
+    single = seen([with_workers(job(allocated=THREE), healthy_workers(nthreads=1, executing=1, cpu_percent=50.0))])
+    found = only("threads-oversubscribed", *lasting(60, single))
+    assert (
+        found.advice == "use fewer processes (processes= of the cluster), or request more CPUs (cores= of the cluster)"
+    )
 
 
 def test_too_few_threads_are_reported():

@@ -79,7 +79,7 @@ def test_each_failure_once_as_the_last_snapshot_knows_it(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("cause", "advice"),
     [
-        (KILL, "use smaller partitions, fewer threads per worker, or more memory per worker"),
+        (KILL, "use smaller partitions, more memory per worker, or fewer threads per worker if it has several"),
         ("job 4710 ended: killed: reached its time limit of 1 h", "request more walltime"),
         ("job 4710 ended: killed: ran out of memory", "request more memory per job"),
         ("job 4710 was requeued: terminated: a node failed", "submit the tasks again"),
