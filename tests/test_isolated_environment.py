@@ -15,7 +15,7 @@ import distributed  # noqa: F401 - its defaults are added to those of dask
 import pytest
 import yaml
 
-from tests.support.isolated_environment import HOME_PREFIX, QUIET_DASK, isolated_environment
+from tests.support.isolated_environment import FORKSERVER, HOME_PREFIX, QUIET_DASK, isolated_environment
 
 REPOSITORY = Path(__file__).parent.parent
 SETTINGS = {
@@ -83,6 +83,21 @@ print(json.dumps(dask.config.defaults))
     read = json.loads(subprocess.check_output([sys.executable, "-c", program], text=True))
     assert len(read) == 2
     assert all(defaults in dask.config.defaults for defaults in read)
+
+
+def test_nannies_fork_the_server_of_their_workers_before_all_else() -> None:
+    worker = ["-m", "dask", "worker", "tcp://127.0.0.1:8786"]
+    program = f"""
+import os, sys, worker_server
+from multiprocessing import get_context
+if __name__ == "__main__":
+    print(worker_server.is_wanted({worker}), worker_server.is_wanted({[*worker, "--no-nanny"]}))
+    worker_server.start()
+    with get_context("forkserver").Pool(1) as pool:
+        print(pool.apply(eval, ("__import__('sys').orig_argv",)) == sys.orig_argv)
+"""
+    printed = subprocess.check_output([sys.executable, "-c", program], env=os.environ | FORKSERVER, text=True)
+    assert printed == "True False\nTrue\n"
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])

@@ -36,3 +36,9 @@ class YamlFinder:
 
 
 sys.meta_path.insert(0, YamlFinder)
+
+if "worker" in " ".join(sys.orig_argv[1:4]):
+    import worker_server
+
+    if worker_server.is_wanted(sys.orig_argv[1:]):
+        worker_server.start()
