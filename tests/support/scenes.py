@@ -58,7 +58,7 @@ SCENES = {
     "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
     "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
     "beside": Scene((*TO_PAUSED_WORKER, "d"), ("worker SLURMCluster-", "worker-paused")),
-    "findings": Scene(("F",), ("findings", "lost workers", "error: lost-job")),
+    "findings": Scene(("F",), ("findings", "job 5 is lost")),
     "work": Scene(("W", *TO_LONG_TASKS), ("TASK NAME", "quantile_map"), work=climate_work()),
     "work-details": Scene(("W", *TO_LONG_TASKS, "enter"), ("task name quantile_map", "done"), work=climate_work()),
     "failures": Scene(("E", "down"), ("TASK NAME", "quantile_map", "open_grib"), work=failed_work()),

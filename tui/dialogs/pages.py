@@ -20,6 +20,7 @@ class PagesApp(TerminalApp):
     _snapshot: Snapshot | None
     _work_view: "WorkView | None" = None
     _failures_view: "TableView | None" = None
+    _findings_view: "TableView | None" = None
 
     @property
     def selected_job_id(self) -> str | None:
@@ -47,9 +48,12 @@ class PagesApp(TerminalApp):
     def action_findings(self) -> None:
         """Show all findings in full."""
         from dasktop.tui.dialogs.findings_page import FindingsPage
+        from dasktop.tui.dialogs.table_page import TableView
 
+        if self._findings_view is None:
+            self._findings_view = TableView()
         if self._snapshot is not None:
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs))
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view))
 
     def action_failures(self) -> None:
         """Show the failed tasks."""

@@ -18,7 +18,6 @@ from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.row_table import RowTable
 
-_DETAILS_FROM_LINES = 34
 _TOP_LEVEL_ONLY = 1
 _ON_TABLE = frozenset({"filter", "sort", "reverse", "fold_all", "fold_to"})
 
@@ -76,6 +75,9 @@ class TablePage(Page, Generic[R]):
         *bound(findings="app.findings", pause="app.pause", refresh="app.refresh_now"),
         *bound(leave="leave", back="back"),
     ]
+
+    DETAILS_FROM_LINES: ClassVar[int] = 34
+    """On screens of fewer lines, details are shown only in place of the table."""
 
     def __init__(
         self,
@@ -142,7 +144,7 @@ class TablePage(Page, Generic[R]):
 
     def _place_details(self) -> None:
         is_full = self.has_class("-details")
-        has_room = self.app.size.height >= _DETAILS_FROM_LINES
+        has_room = self.app.size.height >= self.DETAILS_FROM_LINES
         is_docked = self._view.shows_details and has_room and not is_full
         self.set_class(is_docked, "-docked")
         if (is_full, is_docked) != self._place:
@@ -198,7 +200,7 @@ class TablePage(Page, Generic[R]):
 
     def action_toggle_details(self) -> None:
         """Show or hide the details below the table; without room for them, show them in its place."""
-        if self.has_class("-details") or self.app.size.height < _DETAILS_FROM_LINES:
+        if self.has_class("-details") or self.app.size.height < self.DETAILS_FROM_LINES:
             self.action_details()
             return
         self._view.shows_details = not self._view.shows_details

@@ -163,6 +163,22 @@ FAILURES: HelpGroups = (
     ),
 )
 
+FINDINGS: HelpGroups = (
+    (
+        _row("details", description="show details of the selected row, or return to the table"),
+        _row("toggle_details"),
+        _row("failures"),
+        _row("work"),
+    ),
+    (
+        _row("filter", description="filter: text, regex, !exclude"),
+        _row("pause"),
+        _row("refresh"),
+        _row("leave", description="clear the filter; go back"),
+        _row("back", "findings", description="go back"),
+    ),
+)
+
 SCRIPT: HelpGroups = (
     (
         _row("search"),

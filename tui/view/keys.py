@@ -259,6 +259,10 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
         *(*MOVES, *TREE, "filter", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
         *("findings", "pause", "refresh", *_IN_DIALOGS),
     ),
+    "the findings page": (
+        *(*MOVES, "filter", "details", "toggle_details", "findings", "failures", "work"),
+        *("pause", "refresh", *_IN_DIALOGS),
+    ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),
     "the scheduler list": ("up", "down", "choose", "look_again", *_IN_DIALOGS),
     "a plan": ("yes", "no", *_IN_DIALOGS),

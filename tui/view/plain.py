@@ -16,13 +16,13 @@ from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.draw.text_width import width as width_of
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import Cells, cells
-from dasktop.tui.view.findings import words
+from dasktop.tui.view.finding_rows import finding_rows, plain_words
 from dasktop.tui.view.gauges import gauge_line
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
 from dasktop.tui.view.now import cells_of_now, now_of
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import Key, Row, visible_rows
-from dasktop.tui.view.summary import NAME, empty_words, problem_words, source_pieces, title_words
+from dasktop.tui.view.summary import NAME, empty_words, source_pieces, title_words
 from dasktop.tui.view.work import UNSPLIT, eta_text, left_out_text, number_in, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 
@@ -74,10 +74,9 @@ def _header(snapshot: Snapshot) -> list[str]:
     """Return the lines above the tree, without the totals."""
     moment = f"{local(snapshot.taken_at):%Y-%m-%d %H:%M:%S}"
     sources = "  ".join(piece.text for piece in source_pieces(snapshot.sources))
-    problems = [f" ! {text}" for text in problem_words(snapshot)]
     title = " · ".join(title_words(snapshot).values())
-    findings = [" " + printable(words(finding)) for finding in snapshot.findings]
-    return [f" {NAME}  {title}", f" {moment}  {sources}", *problems, *findings]
+    findings = [" " + printable(plain_words(row)) for row in finding_rows(snapshot)]
+    return [f" {NAME}  {title}", f" {moment}  {sources}", *findings]
 
 
 def _work_words(work: Work, now: datetime) -> str:

@@ -1,13 +1,12 @@
-"""The page with all findings in full, and the keys to it."""
+"""The page with all findings: a table with details, and the keys to it."""
 
 import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
-from dasktop.tui.dialogs.findings_page import findings_lines
+from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsTable
 from dasktop.tui.dialogs.page import Layout, TextView
-from dasktop.tui.draw.glyphs import UNICODE
-from dasktop.tui.draw.text_width import width
+from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import FindingsBanner, Header
 from tests.support.screen import HOSTILE, Screen, running
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
@@ -24,9 +23,14 @@ def found(message: str = LONG, advice: str | None = ADVICE, **values: object) ->
     return replace(given, **values)
 
 
-def page(screen: Screen) -> str:
-    reading = screen.app.screen.query_one(TextView)
-    return " ".join(reading.render_line(y).text.strip() for y in range(reading.size.height))
+def table(screen: Screen) -> list[str]:
+    shown = screen.app.screen.query_one(FindingsTable)
+    return [line for y in range(shown.size.height) if (line := shown.render_line(y).text.rstrip())]
+
+
+def details(screen: Screen) -> str:
+    pane = screen.app.screen.query_one(DetailsPane)
+    return " ".join(pane.render_line(y).text.strip() for y in range(pane.size.height) if pane.display)
 
 
 def with_problem() -> Snapshot:
@@ -46,14 +50,35 @@ async def test_cut_findings_are_shown_in_full(size):
         assert "(F: all)" in shown
         assert ADVICE not in shown
         await screen.press("F")
-        text = page(screen)
-        for whole in (LONG, ADVICE, "w is silent", "error: job-failed, since 12:00 today", ERROR[:90]):
-            assert whole in text
-        assert text.count("x") >= 60
+        assert [line[1] for line in table(screen)] == ["!", "!", "!"]
+        assert "job 4701" in table(screen)[0]
+        assert "w is silent" in table(screen)[1]
+        assert ERROR[:30] in table(screen)[2]
+        for whole in (LONG, ADVICE, "error: job-failed, since 12:00 today"):
+            assert whole in details(screen)
+        await screen.press("G")
+        assert details(screen).count("x") >= 60
+        await screen.press("up", "d")
+        assert details(screen) == ""
+        await screen.press("slash", *"silent", "enter")
+        assert len(table(screen)) == 1
+        await screen.press("escape")
         await screen.show(snapshot([busy_job("4709", 0)]))
-        assert page(screen).strip() == "No findings."
-        await screen.press("q")
+        assert [line.strip() for line in table(screen)] == ["No findings."]
+        await screen.press("F")
         assert screen.app.screen is screen.base
+
+
+async def test_details_take_the_place_of_the_table_on_a_small_screen():
+    async with running((60, 15)) as screen:
+        await screen.show(with_problem())
+        await screen.press("F")
+        assert details(screen) == ""
+        await screen.press("d")
+        assert LONG[:40] in details(screen)
+        assert not screen.app.screen.query_one(FindingsTable).display
+        await screen.press("d")
+        assert screen.app.screen.query_one(FindingsTable).display
 
 
 async def test_no_page_opens_before_the_first_snapshot():
@@ -83,14 +108,13 @@ async def test_finding_about_a_worker_selects_it():
             assert screen.app._tree.table.selected.worker.name == name
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_texts_stay_in_their_lines(text):
-    hostile_snapshot = replace(
-        with_problem(), findings=(found(text, text, code=text),), sources=(source("dask", error=text),)
-    )
-    for cells in (20, 80, 200):
-        for line in findings_lines(hostile_snapshot, cells, UNICODE):
-            assert width("".join(piece.text for piece in line.pieces)) <= cells
+@pytest.mark.parametrize("size", [(20, 6), (300, 90)])
+async def test_page_is_drawn_at_any_size(size):
+    hostile = tuple(found(text, text, code=text, workers=(text,)) for text in HOSTILE)
+    async with running(size) as screen:
+        await screen.show(replace(with_problem(), findings=hostile))
+        await screen.press("F", "G", "d")
+        assert isinstance(screen.app.screen, FindingsPage)
 
 
 async def test_page_waits_for_its_width(monkeypatch):
@@ -103,7 +127,7 @@ async def test_page_waits_for_its_width(monkeypatch):
     monkeypatch.setattr(TextView, "show", noted)
     async with running((80, 24)) as screen:
         await screen.show(everyday())
-        for key in ("F", "A", "J"):
+        for key in ("A", "J"):
             await screen.press(key)
             assert widths
             assert min(widths) > 40

@@ -114,7 +114,7 @@ PAGES = [
     (open_form, ScaleForm, {"cancel; nothing is changed": "esc"}),
     (open_adapt_form, AdaptForm, {"turn adaptive scaling off": "o"}),
     (open_columns, ColumnBox, {"show or hide the column": "space", "close": "enter esc q"}),
-    (open_findings, FindingsPage, {"scroll": "↑ ↓  k j", "go back": "q esc"}),
+    (open_findings, FindingsPage, {"move": "↑ ↓  k j", "go back": "q F"}),
     (open_question, Question, {"yes": "y", "no": "n esc"}),
     (open_saving, SaveBox, {"save a screenshot as SVG": "p", "cancel; nothing is saved": "esc q"}),
 ]

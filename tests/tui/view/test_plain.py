@@ -91,7 +91,7 @@ class TestPlainTree:
 
     def test_findings_are_printed_whole_above_the_tree(self) -> None:
         found = Finding(
-            code="lost-job", severity="error", job_id="1", worker=None, message="m" * 300, advice="do", since=None
+            code="lost-job", severity="error", job_id=None, worker=None, message="m" * 300, advice="do", since=None
         )
         lines = plain_tree(replace(everyday(), findings=(found, replace(found, severity="info")))).splitlines()
         assert lines[3:5] == [f" ! {'m' * 300}: do", f" · {'m' * 300}: do"]

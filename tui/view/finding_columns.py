@@ -1,0 +1,96 @@
+"""The columns of the page of findings: their widths for a screen width, and a row as pieces. Pure."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.numbers import UNKNOWN
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.text_width import cut, cut_middle, fit, printable, width
+from dasktop.tui.view.failure_columns import short_time
+from dasktop.tui.view.finding_rows import FindingRow, FindingsRow
+from dasktop.tui.view.findings import MARKS, ROLES
+
+MEANINGS = (
+    ("! ·", "an error or a warning (!), an inefficiency (·); the worst first"),
+    ("SEVERITY", "error, warning or info, as for --fail-on"),
+    ("FINDING", "what is wrong; details show it in full, with advice"),
+    ("ABOUT", "the worker or job that it is about, or how many"),
+    ("SINCE", "since when the condition holds, as far as known"),
+)
+"""What is on the page, and what it means."""
+_MARK, _SEVERITY, _SINCE = 3, 8, 9
+_MESSAGE = 32
+"""The least width of messages for which columns are left out."""
+_ABOUT, _MOST_ABOUT = 16, 30
+_SEVERITY_FROM = 100
+
+
+class FindingLayout(NamedTuple):
+    """The widths of a line, in cells; 0: left out."""
+
+    severity: int
+    message: int
+    about: int
+    since: int
+
+
+class FindingTexts(NamedTuple):
+    """The texts of a row."""
+
+    mark: str
+    severity: str
+    message: str
+    about: tuple[str, ...]
+    """From the longest form to the shortest."""
+    since: str
+    role: Role
+    """Of the mark and the severity."""
+
+
+def fit_finding_layout(cells: int) -> FindingLayout:
+    """Return the layout for a width; the message takes what is left."""
+    severity = _SEVERITY + 1 if cells >= _SEVERITY_FROM else 0
+    for about, since in ((_ABOUT, _SINCE), (_ABOUT, 0), (0, 0)):
+        columns = severity + sum(1 + wide for wide in (about, since) if wide)
+        message = cells - _MARK - columns
+        if message >= _MESSAGE:
+            more = min((message - _MESSAGE) // 3, _MOST_ABOUT - _ABOUT) if about else 0
+            return FindingLayout(severity, message - more, about + more, since)
+    return FindingLayout(0, max(0, cells - _MARK), 0, 0)
+
+
+def finding_texts(row: FindingsRow, now: datetime) -> FindingTexts:
+    """Return the texts of a row at a time."""
+    if not isinstance(row, FindingRow):
+        return FindingTexts("!", "source", row.message, ("",), "", "waiting")
+    finding = row.finding
+    names = row.about.names
+    about = (row.about.text, names[0]) if len(names) == 1 else (row.about.text,)
+    since = UNKNOWN if finding.since is None else short_time(finding.since, now)
+    role = ROLES[finding.severity]
+    return FindingTexts(MARKS[finding.severity], finding.severity, finding.message, about, since, role)
+
+
+def finding_heads(layout: FindingLayout) -> list[Piece]:
+    """Return the line of column heads."""
+    severity = fit("SEVERITY", layout.severity) if layout.severity else ""
+    text = " " * _MARK + severity + fit("FINDING", layout.message)
+    for head, cells in (("ABOUT", layout.about), ("SINCE", layout.since)):
+        text += f" {fit(head, cells)}" if cells else ""
+    return [Piece(text, "head")]
+
+
+def finding_line(texts: FindingTexts, layout: FindingLayout, glyphs: Glyphs) -> list[Piece]:
+    """Return a row as a line."""
+    line = [Piece(f" {texts.mark} ", texts.role)]
+    if layout.severity:
+        line.append(Piece(fit(texts.severity, layout.severity), texts.role))
+    line.append(Piece(fit(texts.message, layout.message), "text"))
+    if layout.about:
+        forms = [printable(form) for form in texts.about]
+        form = next((form for form in forms if width(form) <= layout.about), cut_middle(forms[-1], layout.about))
+        line.append(Piece(f" {fit(cut(form, layout.about), layout.about)}"))
+    if layout.since:
+        line.append(Piece(f" {fit(texts.since, layout.since)}", "quiet"))
+    return [Piece(glyphs.encode(text), role) for text, role in line]

@@ -1,0 +1,163 @@
+"""The list of findings: one row each, the worst first, then the errors of sources that no finding contains. Pure.
+
+The screen and ``dasktop snapshot --text`` show the same rows.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from dasktop.collectors.model.jobs import job_ids_of, squeue_id, worker_names_of
+from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.collectors.text.format import counted, listed
+from dasktop.collectors.text.patterns import compiled
+from dasktop.tui.draw.prose import Entry, Fact, Section, Words
+from dasktop.tui.view.findings import finding_entries, words
+from dasktop.tui.view.rows import AnyRow
+from dasktop.tui.view.summary import problem_words
+
+MOST_NAMES = 50
+"""As many jobs or workers of a finding are listed in its details."""
+
+
+class FindingRow(AnyRow, frozen=True, kw_only=True):
+    """A finding."""
+
+    finding: Finding
+    about: "About"
+
+    @property
+    def message(self) -> str:
+        """What it says."""
+        return self.finding.message
+
+
+class SourceErrorRow(AnyRow, frozen=True, kw_only=True):
+    """The error of a source that no finding contains."""
+
+    error: str
+
+    @property
+    def message(self) -> str:
+        """What it says."""
+        return self.error
+
+
+FindingsRow = FindingRow | SourceErrorRow
+
+
+class About(NamedTuple):
+    """What a finding is about: of its workers and its jobs, the more specific."""
+
+    noun: str = ""
+    """``worker``, ``job``; empty: about the cluster."""
+    names: tuple[str, ...] = ()
+    """At least one, unless about the cluster; jobs are spelled as in ``squeue``."""
+
+    @property
+    def text(self) -> str:
+        """``job 4711``, ``3 workers``; empty: about the cluster."""
+        if not self.names:
+            return ""
+        return f"{self.noun} {self.names[0]}" if len(self.names) == 1 else counted(len(self.names), self.noun)
+
+    def listed(self, most: int = 3) -> str:
+        """Return ``job 4711``, ``jobs 4709, 4710, 4711 and 2 more``; empty: about the cluster."""
+        if not self.names:
+            return ""
+        return f"{self.noun}{'' if len(self.names) == 1 else 's'} {listed(self.names, most)}"
+
+
+def about(finding: Finding, job_names: Mapping[str, str]) -> About:
+    """Return what a finding is about.
+
+    Parameters
+    ----------
+    job_names
+        Job ids as in ``squeue``, by id; see `names_of_jobs`.
+    """
+    if workers := worker_names_of(finding):
+        return About("worker", workers)
+    if job_ids := job_ids_of(finding):
+        return About("job", tuple(job_names.get(job_id, job_id) for job_id in job_ids))
+    return About()
+
+
+def names_of_jobs(snapshot: Snapshot) -> dict[str, str]:
+    """Return the ids of jobs as ``squeue`` spells them, by id."""
+    return {job.job_id: squeue_id(job) for job in snapshot.jobs}
+
+
+def finding_rows(snapshot: Snapshot, findings: Sequence[Finding] | None = None, pattern: str = "") -> list[FindingsRow]:
+    """Return the rows in the order in which they are shown.
+
+    Parameters
+    ----------
+    findings
+        Those of the snapshot to show; ``None``: all.
+    pattern
+        Text or a regular expression that a row contains; ``!`` excludes matches.
+    """
+    names = names_of_jobs(snapshot)
+    shown = snapshot.findings if findings is None else findings
+    rows: list[FindingsRow] = [
+        FindingRow(key=key, finding=finding, about=about(finding, names)) for key, finding in _keyed(shown)
+    ]
+    rows += [SourceErrorRow(key=("source", error), error=error) for error in dict.fromkeys(problem_words(snapshot))]
+    if not pattern:
+        return rows
+    sought = compiled(pattern.removeprefix("!"))
+    return [row for row in rows if any(map(sought.search, _texts(row))) != pattern.startswith("!")]
+
+
+def _keyed(findings: Iterable[Finding]) -> Iterator[tuple[tuple[str | int, ...], Finding]]:
+    """Yield the findings with keys by which the next snapshot has them, too."""
+    times: Counter[tuple[str, ...]] = Counter()
+    for finding in findings:
+        key = ("finding", finding.code, finding.job_id or "", finding.worker or "")
+        yield (*key, times[key]), finding
+        times[key] += 1
+
+
+def _texts(row: FindingsRow) -> Iterator[str]:
+    yield row.message
+    if isinstance(row, FindingRow):
+        yield from (row.finding.advice or "", row.finding.code, row.finding.severity, *row.about.names)
+
+
+def plain_words(row: FindingsRow) -> str:
+    """Return a row on one line, with what it is about where its message does not say so."""
+    if isinstance(row, SourceErrorRow):
+        return f"! {row.error}"
+    unsaid = any(not _says(row.message, name) for name in row.about.names[:1])
+    return words(row.finding) + (f" ({row.about.listed()})" if unsaid else "")
+
+
+def _says(message: str, name: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", message) is not None
+
+
+def summary(rows: Iterable[FindingsRow]) -> str:
+    """Return ``1 error · 3 warnings · 2 infos``, and how many sources have errors; empty without rows."""
+    kinds = Counter(row.finding.severity if isinstance(row, FindingRow) else "source error" for row in rows)
+    order = ("error", "warning", "info", "source error")
+    return " · ".join(counted(kinds[kind], kind) for kind in order if kinds[kind])
+
+
+def finding_title(row: FindingsRow) -> str:
+    """Return the heading of the details; it may contain unprintable characters."""
+    if isinstance(row, SourceErrorRow):
+        return "source error"
+    return f"finding: {row.about.text}" if row.about.text else "finding"
+
+
+def finding_sections(row: FindingsRow, now: datetime) -> list[Section]:
+    """Return the details of a row: the whole message, the advice, code, since when, and all that it is about."""
+    if isinstance(row, SourceErrorRow):
+        return [Section("", [Words(row.error, "waiting")])]
+    entries: list[Entry] = list(finding_entries(row.finding, now))
+    if len(row.about.names) > 1:
+        entries.append(Fact("about", row.about.listed(MOST_NAMES)))
+    return [Section("", entries)]
