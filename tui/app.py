@@ -15,8 +15,8 @@ from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.dialogs.dialog import Question
+from dasktop.tui.dialogs.findings import FindingsApp
 from dasktop.tui.dialogs.page import Page
-from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.dialogs.saving import SavingController
 from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
@@ -54,7 +54,7 @@ _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all"
 _CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
-class DasktopApp(TreeActions, ScalingActions, PagesApp):
+class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     """The screen of a feed.
 
     Parameters

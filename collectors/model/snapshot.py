@@ -306,6 +306,8 @@ class Finding(Record, frozen=True, kw_only=True):
     """All jobs that it is about, including `job_id`. Older versions wrote `job_id` only."""
     workers: tuple[str, ...] = ()
     """All workers that it is about, including `worker`. Older versions wrote `worker` only."""
+    task_names: tuple[str, ...] = ()
+    """The task names that it is about. Older versions wrote none."""
     message: str
     advice: str | None = None
     """What to do about it."""

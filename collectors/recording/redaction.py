@@ -250,7 +250,7 @@ _ON_WORKERS = ("WorkerEvent", "RunningTask", "Failure", "Attempt")
 _WITH_TASK_NAME = (
     *("TaskName.name", "Computation.task_names", "RunningTask.task_name", "Failure.task_name"),
     *("UnrunnableTask.task_name", "TaskActivity.task_name", "Thread.task_name"),
-    *("Worker.longest_task_name", "LeftOut.task_name"),
+    *("Worker.longest_task_name", "Finding.task_names", "LeftOut.task_name"),
 )
 _WITH_KEY = ("Thread.task_key", "RunningTask.key", "Failure.key", "UnrunnableTask.key")
 

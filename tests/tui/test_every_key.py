@@ -214,6 +214,13 @@ async def _(screen: Screen, key: str) -> None:
     assert page_of(screen) is FindingsPage
 
 
+@walk("go_to_row")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press("F", "down", key)
+    assert screen.app.screen is screen.base
+    assert selected(screen) == ("job", "4701")
+
+
 @walk("failures")
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)

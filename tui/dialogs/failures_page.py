@@ -25,7 +25,7 @@ from dasktop.tui.view.failure_columns import (
     fit_failure_layout,
 )
 from dasktop.tui.view.failure_details import failure_sections, failure_title
-from dasktop.tui.view.failure_rows import FailureRow, FailureRows, GroupOrder, failure_rows
+from dasktop.tui.view.failure_rows import FailureRow, FailureRows, GroupOrder, GroupRow, failure_rows
 from dasktop.tui.view.failures import UNKNOWN_FAILURES, failures_summary
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
@@ -105,17 +105,20 @@ class FailuresPage(TablePage[FailureRow]):
         The snapshot that is shown.
     view
         The filter and the folds; changed by keys.
+    task_name
+        The task name to select at first.
     """
 
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FAILURES
     EXPLAINED = MEANINGS
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: TableView) -> None:
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: TableView, task_name: str | None = None) -> None:
         table = FailuresTable(glyphs)
         super().__init__("failed tasks", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
         self._heads = _Heads(glyphs)
         self._order = GroupOrder()
+        self._first_name = task_name
 
     def above(self) -> Sequence[Widget]:
         """Return the summary and the column heads."""
@@ -136,6 +139,18 @@ class FailuresPage(TablePage[FailureRow]):
         if pattern and not is_empty:
             message = f"nothing matches {pattern}{remark(pattern)}"
         self._rows_table.show(found, self._snapshot.taken_at, message)
+
+    def select_at_first(self) -> None:
+        """Select the wanted task name."""
+        if self._first_name is not None:
+            self.select_task_name(self._first_name)
+
+    def select_task_name(self, name: str) -> None:
+        """Select the newest group of failed tasks of this name; clear a filter that hides it."""
+        groups = failure_rows(self._failures or (), (), lambda _key, _default: False, self._order).rows
+        found = [row for row in groups if isinstance(row, GroupRow) and row.group.task_name == name]
+        if found:
+            self.select_below(found[0])
 
     def details_of(self, row: FailureRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""

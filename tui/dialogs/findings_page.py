@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
+from textual import events
+from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Input
 
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.text.patterns import remark
 from dasktop.tui.dialogs.table_page import TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
@@ -24,12 +28,23 @@ from dasktop.tui.view.finding_columns import (
     finding_texts,
     fit_finding_layout,
 )
-from dasktop.tui.view.finding_rows import FindingsRow, finding_rows, finding_sections, finding_title, summary
+from dasktop.tui.view.finding_rows import (
+    FindingRow,
+    FindingsRow,
+    SourceErrorRow,
+    finding_rows,
+    finding_sections,
+    finding_title,
+    identity_of,
+    summary,
+)
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
+from dasktop.tui.view.rows import Key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.lines import Lines
 from dasktop.tui.widgets.row_table import RowTable
+from dasktop.tui.widgets.status_line import StatusLine
 
 _FOLDS = frozenset({"fold_all", "fold_to"})
 
@@ -41,8 +56,19 @@ class _Look(NamedTuple):
     layout: FindingLayout
 
 
+class FindingsView(TableView):
+    """How the user wants the findings shown; kept while the page is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.selected: Key | None = None
+
+
 class FindingsTable(RowTable[FindingsRow]):
     """The rows of the page. They have no folds."""
+
+    class Opened(Message):
+        """A row was double-clicked."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
@@ -67,6 +93,11 @@ class FindingsTable(RowTable[FindingsRow]):
         del row
         look = cast("_Look", look)
         return finding_line(look.texts, look.layout, self._glyphs)
+
+    def on_click(self, event: events.Click) -> None:
+        """Open a row on a double click; `RowTable` selects it."""
+        if event.chain == 2 and self.scroll_offset.y + event.y < len(self.rows):
+            self.post_message(self.Opened())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the keys that fold and go to parents."""
@@ -104,23 +135,56 @@ class FindingsPage(TablePage[FindingsRow]):
     snapshot
         The snapshot that is shown.
     view
-        The filter; changed by keys.
+        The filter and the selection; changed by keys.
+    selected
+        The finding to select at first; ``None``: that of the view.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bound(findings=("back", ""), failures="app.failures", work="app.work")]
+    class GoTo(Message):
+        """The user wants to see what a finding is about."""
+
+        def __init__(self, finding: Finding) -> None:
+            super().__init__()
+            self.finding = finding
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Before the details pane, whose key it is, too.
+        *bound(priority=True, go_to_row="go_to"),
+        *bound(findings=("back", ""), failures="app.failures", work="app.work"),
+    ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FINDINGS
     EXPLAINED = MEANINGS
     DETAILS_FROM_LINES = 20
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: TableView) -> None:
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: FindingsView, selected: Finding | None = None) -> None:
         table = FindingsTable(glyphs)
         super().__init__("findings", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
         self._heads = _Heads(glyphs)
+        self._findings_view = view
+        self._first = selected
+        self._status = StatusLine(glyphs)
 
     def above(self) -> Sequence[Widget]:
         """Return the summary and the column heads."""
         return (self._heads,)
+
+    def contents(self) -> ComposeResult:
+        """Create the table, the details, and a line for messages."""
+        yield from super().contents()
+        yield self._status
+
+    def select_at_first(self) -> None:
+        """Select the row that was selected when the page was closed."""
+        key = self._findings_view.selected
+        if self._first is not None:
+            wanted = identity_of(self._first)
+            same = (
+                row for row in self.table.rows if isinstance(row, FindingRow) and identity_of(row.finding) == wanted
+            )
+            key = next((row.key for row in same), key)
+        if key is not None:
+            self.table.select_key(key)
 
     def show_table(self) -> None:
         """Show the findings and source errors of the snapshot."""
@@ -136,6 +200,31 @@ class FindingsPage(TablePage[FindingsRow]):
         """Return the heading and the details of a row."""
         return finding_title(row), finding_sections(row, self._snapshot.taken_at)
 
+    def on_row_table_moved(self, message: RowTable.Moved) -> None:
+        """Remember the selected row."""
+        del message
+        self._findings_view.selected = None if self.table.selected is None else self.table.selected.key
+
+    def on_findings_table_opened(self, message: FindingsTable.Opened) -> None:
+        """Go to what the finding is about."""
+        message.stop()
+        self.action_go_to()
+
+    def action_go_to(self) -> None:
+        """Go to what the selected finding is about."""
+        match self.table.selected:
+            case FindingRow(finding=finding):
+                self.post_message(self.GoTo(finding))
+            case SourceErrorRow():
+                self.refuse("an error of a source is about no row")
+
+    def refuse(self, why: str) -> None:
+        """Say why a key does nothing."""
+        self.app.bell()
+        self._status.show_result(why, "waiting")
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable the keys that fold."""
+        """Disable the keys that fold, and keys that a text field takes."""
+        if action == "go_to" and isinstance(self.focused, Input):
+            return False
         return action not in _FOLDS and super().check_action(action, parameters)

@@ -20,7 +20,6 @@ class PagesApp(TerminalApp):
     _snapshot: Snapshot | None
     _work_view: "WorkView | None" = None
     _failures_view: "TableView | None" = None
-    _findings_view: "TableView | None" = None
 
     @property
     def selected_job_id(self) -> str | None:
@@ -45,34 +44,24 @@ class PagesApp(TerminalApp):
 
         self.push_screen(Help(self.screen, self._glyphs))
 
-    def action_findings(self) -> None:
-        """Show all findings in full."""
-        from dasktop.tui.dialogs.findings_page import FindingsPage
-        from dasktop.tui.dialogs.table_page import TableView
-
-        if self._findings_view is None:
-            self._findings_view = TableView()
-        if self._snapshot is not None:
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view))
-
-    def action_failures(self) -> None:
-        """Show the failed tasks."""
+    def action_failures(self, task_name: str | None = None) -> None:
+        """Show the failed tasks; those of a task name first."""
         from dasktop.tui.dialogs.failures_page import FailuresPage
         from dasktop.tui.dialogs.table_page import TableView
 
         if self._failures_view is None:
             self._failures_view = TableView()
         if self._snapshot is not None:
-            self.push_screen(FailuresPage(self._snapshot, self._glyphs, self._failures_view))
+            self.push_screen(FailuresPage(self._snapshot, self._glyphs, self._failures_view, task_name))
 
-    def action_work(self) -> None:
-        """Show what dask computes."""
+    def action_work(self, task_name: str | None = None) -> None:
+        """Show what dask computes, with a task name selected."""
         from dasktop.tui.dialogs.work_page import WorkPage, WorkView
 
         if self._work_view is None:
             self._work_view = WorkView()
         if self._snapshot is not None:
-            self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view))
+            self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view, task_name))
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""

@@ -124,12 +124,27 @@ class TablePage(Page, Generic[R]):
         self._place_details()
         self.show(self._snapshot)
         self.table.focus()
+        self.select_at_first()
+
+    def select_at_first(self) -> None:
+        """Select the row to begin with; by default, the first one."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show this snapshot."""
         self._snapshot = snapshot
         self.show_table()
         self._show_details()
+
+    def select_below(self, row: R) -> None:
+        """Select a row that may be folded or hidden by the filter."""
+        if row.parent is not None:
+            self._view.fold(row.parent, unfolded=True)
+        self.show(self._snapshot)
+        if not self.table.select_key(row.key) and self._view.pattern:
+            self._view.pattern = ""
+            self._filter.clear()
+            self.show(self._snapshot)
+            self.table.select_key(row.key)
 
     def _show_details(self) -> None:
         if not (self.has_class("-details") or self.has_class("-docked")):

@@ -160,6 +160,8 @@ class WorkPage(TablePage[WorkRow]):
         The snapshot that is shown.
     view
         The order, the filter and the folds; changed by keys.
+    task_name
+        The task name to select at first.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -168,11 +170,12 @@ class WorkPage(TablePage[WorkRow]):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
     EXPLAINED = MEANINGS
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView) -> None:
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView, task_name: str | None = None) -> None:
         table = WorkTable(glyphs)
         placeholder = "text or regex · !exclude · state:failed"
         super().__init__("what dask computes", glyphs, snapshot, view, table, placeholder)
         self._work_view = view
+        self._first_name = task_name
         self._work_table = table
         self._top = WorkHeads(glyphs, view)
         self._legend = _Legend(glyphs)
@@ -209,6 +212,20 @@ class WorkPage(TablePage[WorkRow]):
         """The task name of the selected row, if it is one."""
         row = self.table.selected
         return row.name.name if isinstance(row, NameRow) else None
+
+    def select_at_first(self) -> None:
+        """Select the wanted task name."""
+        if self._first_name is not None:
+            self.select_task_name(self._first_name)
+
+    def select_task_name(self, name: str) -> None:
+        """Select the first row of a task name, and unfold its computation; clear a filter that hides it."""
+        if self._snapshot.work is None:
+            return
+        rows = work_rows(self._snapshot.work, lambda _key, _default: True).rows
+        found = [row for row in rows if isinstance(row, NameRow) and row.name.name == name]
+        if found:
+            self.select_below(found[0])
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column; after the last one, restore the default order."""

@@ -7,7 +7,7 @@ from textual.app import App
 
 from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.jobs import has_ended
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
@@ -295,9 +295,34 @@ class TreeController:
             )
             return
         selected = self.table.selected.key if self.table.selected is not None else None
-        *parents, place = next_place(places, rows, selected, step)
-        if place == selected:
+        path = next_place(places, rows, selected, step)
+        if path[-1] == selected:
             self._status.show_result("findings refer to no other row in this view", "waiting")
+        self._go_to(path)
+
+    def go_to_finding(self, finding: Finding) -> bool:
+        """Select the first row that a finding is about, and unfold its parents; clear a filter that hides it.
+
+        Returns
+        -------
+        bool
+            Whether there is such a row.
+        """
+        if self._snapshot is None:
+            return False
+        for view in (self.view, self.view._replace(pattern="")):
+            places = places_of([finding], self._rows_of(apply_view(self._snapshot, view), lambda _: True))
+            if not places:
+                continue
+            if view != self.view:
+                self.filter_line.clear()
+                self.set_view(view)
+            self._go_to(places[0])
+            return True
+        return False
+
+    def _go_to(self, path: tuple[Key, ...]) -> None:
+        *parents, place = path
         self.freeze_folds()
         for key in parents:
             self._folds.choose(key, unfolded=True)
@@ -368,6 +393,10 @@ class TreeActions:
     def action_next_finding(self, step: int) -> None:
         """Select the next row that a finding refers to, or the previous one (-1)."""
         self._tree.next_finding(step)
+
+    def go_to_finding(self, finding: Finding) -> bool:
+        """Select the first row that a finding is about; return whether there is one."""
+        return self._tree.go_to_finding(finding)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
         """Fold or unfold one row."""

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dasktop.collectors.model.jobs import job_ids_of, squeue_id, worker_names_of
 from dasktop.collectors.model.snapshot import Finding, Snapshot
@@ -20,13 +20,21 @@ from dasktop.tui.view.summary import problem_words
 
 MOST_NAMES = 50
 """As many jobs or workers of a finding are listed in its details."""
+_OF_ENDED_WORKERS = frozenset({"worker-died", "worker-killed-for-memory"})
+_NOUNS = {"task name": "task names", "worker": "workers", "job": "jobs"}
 
 
 class FindingRow(AnyRow, frozen=True, kw_only=True):
     """A finding."""
 
     finding: Finding
-    about: "About"
+    all_about: tuple["About", ...] = ()
+    """All that it is about, the most specific first."""
+
+    @property
+    def about(self) -> "About":
+        """What it is about in the first place."""
+        return self.all_about[0] if self.all_about else About()
 
     @property
     def message(self) -> str:
@@ -49,10 +57,10 @@ FindingsRow = FindingRow | SourceErrorRow
 
 
 class About(NamedTuple):
-    """What a finding is about: of its workers and its jobs, the more specific."""
+    """What a finding is about: of its task names, workers and jobs, the most specific."""
 
     noun: str = ""
-    """``worker``, ``job``; empty: about the cluster."""
+    """``task name``, ``worker`` or ``job``; empty: about the cluster."""
     names: tuple[str, ...] = ()
     """At least one, unless about the cluster; jobs are spelled as in ``squeue``."""
 
@@ -70,19 +78,20 @@ class About(NamedTuple):
         return f"{self.noun}{'' if len(self.names) == 1 else 's'} {listed(self.names, most)}"
 
 
-def about(finding: Finding, job_names: Mapping[str, str]) -> About:
-    """Return what a finding is about.
+def all_about(finding: Finding, job_names: Mapping[str, str]) -> Iterator[About]:
+    """Yield all that a finding is about, the most specific first; nothing if it is about the cluster.
 
     Parameters
     ----------
     job_names
         Job ids as in ``squeue``, by id; see `names_of_jobs`.
     """
+    if finding.task_names:
+        yield About("task name", finding.task_names)
     if workers := worker_names_of(finding):
-        return About("worker", workers)
+        yield About("worker", workers)
     if job_ids := job_ids_of(finding):
-        return About("job", tuple(job_names.get(job_id, job_id) for job_id in job_ids))
-    return About()
+        yield About("job", tuple(job_names.get(job_id, job_id) for job_id in job_ids))
 
 
 def names_of_jobs(snapshot: Snapshot) -> dict[str, str]:
@@ -103,7 +112,8 @@ def finding_rows(snapshot: Snapshot, findings: Sequence[Finding] | None = None, 
     names = names_of_jobs(snapshot)
     shown = snapshot.findings if findings is None else findings
     rows: list[FindingsRow] = [
-        FindingRow(key=key, finding=finding, about=about(finding, names)) for key, finding in _keyed(shown)
+        FindingRow(key=key, finding=finding, all_about=tuple(all_about(finding, names)))
+        for key, finding in _keyed(shown)
     ]
     rows += [SourceErrorRow(key=("source", error), error=error) for error in dict.fromkeys(problem_words(snapshot))]
     if not pattern:
@@ -114,17 +124,28 @@ def finding_rows(snapshot: Snapshot, findings: Sequence[Finding] | None = None, 
 
 def _keyed(findings: Iterable[Finding]) -> Iterator[tuple[tuple[str | int, ...], Finding]]:
     """Yield the findings with keys by which the next snapshot has them, too."""
-    times: Counter[tuple[str, ...]] = Counter()
+    times: Counter[Identity] = Counter()
     for finding in findings:
-        key = ("finding", finding.code, finding.job_id or "", finding.worker or "")
-        yield (*key, times[key]), finding
-        times[key] += 1
+        identity = identity_of(finding)
+        yield ("finding", *identity, times[identity]), finding
+        times[identity] += 1
+
+
+Identity = tuple[str, str, str, str]
+
+
+def identity_of(finding: Finding) -> Identity:
+    """Return what a finding has in common with itself in later snapshots, whatever its words are then."""
+    # The names of failed tasks grow with each failure.
+    names = () if finding.code == "tasks-failed" else finding.task_names
+    return finding.code, finding.job_id or "", finding.worker or "", " ".join(names)
 
 
 def _texts(row: FindingsRow) -> Iterator[str]:
     yield row.message
     if isinstance(row, FindingRow):
-        yield from (row.finding.advice or "", row.finding.code, row.finding.severity, *row.about.names)
+        yield from (row.finding.advice or "", row.finding.code, row.finding.severity)
+        yield from (name for one in row.all_about for name in one.names)
 
 
 def plain_words(row: FindingsRow) -> str:
@@ -146,6 +167,22 @@ def summary(rows: Iterable[FindingsRow]) -> str:
     return " · ".join(counted(kinds[kind], kind) for kind in order if kinds[kind])
 
 
+Place = Literal["failures", "work", "tree"]
+"""Where a finding is looked at: on the page of failed tasks, on the page of the work, or in the tree."""
+
+
+def places_to_look(finding: Finding) -> Iterator[Place]:
+    """Yield where to look at what a finding is about, the best place first; nothing if it is about no row."""
+    if finding.code == "tasks-failed":
+        yield "failures"
+    elif finding.task_names or finding.code == "tasks-unrunnable":  # older recordings have no task names
+        yield "work"
+    if worker_names_of(finding) or job_ids_of(finding):
+        yield "tree"
+    if finding.code in _OF_ENDED_WORKERS:
+        yield "failures"
+
+
 def finding_title(row: FindingsRow) -> str:
     """Return the heading of the details; it may contain unprintable characters."""
     if isinstance(row, SourceErrorRow):
@@ -158,6 +195,6 @@ def finding_sections(row: FindingsRow, now: datetime) -> list[Section]:
     if isinstance(row, SourceErrorRow):
         return [Section("", [Words(row.error, "waiting")])]
     entries: list[Entry] = list(finding_entries(row.finding, now))
-    if len(row.about.names) > 1:
-        entries.append(Fact("about", row.about.listed(MOST_NAMES)))
+    if len(row.all_about) > 1 or len(row.about.names) > 1:
+        entries += [Fact(_NOUNS[one.noun], listed(one.names, MOST_NAMES)) for one in row.all_about]
     return [Section("", entries)]

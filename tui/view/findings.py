@@ -70,6 +70,11 @@ def banner_lines(
     return lines
 
 
+def banner_findings(findings: Sequence[Finding], most: int) -> list[Finding]:
+    """Return the finding that each line of the banner shows."""
+    return [kind[0] for kind in _kinds(findings)[:most]]
+
+
 def _kinds(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Group findings of one code and severity, in the order of the first of each group."""
     kinds: dict[tuple[str, Severity, int], list[Finding]] = {}

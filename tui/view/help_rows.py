@@ -165,8 +165,8 @@ FAILURES: HelpGroups = (
 
 FINDINGS: HelpGroups = (
     (
-        _row("details", description="show details of the selected row, or return to the table"),
-        _row("toggle_details"),
+        _row("go_to_row", description="go to its row in the tree, on W or on E (or double click)"),
+        _row("toggle_details", description="show or hide the details"),
         _row("failures"),
         _row("work"),
     ),

@@ -11,7 +11,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import View, is_largest_first
-from dasktop.tui.view.findings import banner_lines
+from dasktop.tui.view.findings import banner_findings, banner_lines
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.history import CLUSTER, FINISHED_TASKS, THREADS, History
 from dasktop.tui.view.keys import Keymap
@@ -99,6 +99,13 @@ class FindingsBanner(Lines):
 
     DEFAULT_CSS = "FindingsBanner { height: 0; }"
 
+    class Chosen(Message):
+        """A finding was clicked."""
+
+        def __init__(self, finding: Finding) -> None:
+            super().__init__()
+            self.finding = finding
+
     def __init__(self, glyphs: Glyphs, keymap: Keymap, *, read_only: bool) -> None:
         super().__init__()
         self._glyphs = glyphs
@@ -119,16 +126,25 @@ class FindingsBanner(Lines):
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the lines of the findings that fit."""
-        most = max(1, self.app.size.height // _SCREEN_LINES_PER_FINDING)
         return banner_lines(
             self._findings,
             cells,
-            most,
+            self._most,
             self._glyphs,
             read_only=self._read_only,
             is_replay=self.is_replay,
             keymap=self._keymap,
         )
+
+    @property
+    def _most(self) -> int:
+        return max(1, self.app.size.height // _SCREEN_LINES_PER_FINDING)
+
+    def on_click(self, event: events.Click) -> None:
+        """Post which finding was clicked."""
+        shown = banner_findings(self._findings, self._most)
+        if 0 <= event.y < len(shown):
+            self.post_message(self.Chosen(shown[event.y]))
 
 
 class ColumnHeads(Lines):

@@ -78,6 +78,7 @@ def _finding(code: str, pending: PendingFinding, since: datetime) -> Finding:
         worker=pending.worker,
         job_ids=pending.job_ids or _only(pending.job_id),
         workers=pending.workers or _only(pending.worker),
+        task_names=pending.task_names,
         message=pending.message,
         advice=pending.advice,
         since=since,

@@ -89,6 +89,8 @@ class PendingFinding(NamedTuple):
     """All jobs concerned, if there are several."""
     workers: tuple[str, ...] = ()
     """Names of all workers concerned, if there are several."""
+    task_names: tuple[str, ...] = ()
+    """The task names concerned."""
     since: datetime | None = None
     """When the condition began, if the snapshot shows it; ``None``: when it was first seen."""
     after_seconds: float = 0.0

@@ -71,6 +71,7 @@ def _idle_tasks(context: RuleContext) -> Iterator[PendingFinding]:
             f"{'uses' if len(tasks) == 1 else 'use'} no CPU; {_others(names[name], work)}",
             advice="the call stack of its thread shows what it waits for",
             about=name,
+            task_names=(name,),
             job_ids=tuple(dict.fromkeys(task.job_id for task in tasks if task.job_id is not None)),
             workers=on,
             after_seconds=0.0
@@ -143,6 +144,7 @@ def task_much_longer(context: RuleContext) -> Iterator[PendingFinding]:
             f"{'has' if len(tasks) == 1 else 'have'} run for {rounded_duration(longest.seconds)}{on}",
             advice="the call stack of its thread shows what it does",
             about=name,
+            task_names=(name,),
             job_ids=tuple(dict.fromkeys(task.job_id for task in tasks if task.job_id is not None)),
             workers=workers,
         )

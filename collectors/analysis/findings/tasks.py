@@ -47,6 +47,7 @@ def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
         advice="dasktop failures prints their tracebacks, and why the workers of killed tasks ended",
         job_ids=place.job_ids,
         workers=place.workers,
+        task_names=tuple(dict.fromkeys(group.task_name for group in (*shown, *groups))),
         since=min(failure.at for failure in recent),
     )
 
@@ -99,12 +100,13 @@ def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
         if (unmet := _requirement(task)) is not None:
             by_requirement[unmet].append(task)
     for (requirement, advice), tasks in by_requirement.items():
-        names = listed(sorted({task.task_name for task in tasks}))
+        names = sorted({task.task_name for task in tasks})
         yield PendingFinding(
             severity="error",
-            message=f"{counted(len(tasks), 'task')} cannot run ({names}): no worker {requirement}",
+            message=f"{counted(len(tasks), 'task')} cannot run ({listed(names)}): no worker {requirement}",
             advice=advice,
             about=requirement,
+            task_names=tuple(names),
             after_seconds=max(context.another_reading_seconds, context.thresholds.tasks_unrunnable_seconds),
         )
 

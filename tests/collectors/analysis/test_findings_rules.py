@@ -619,6 +619,7 @@ def test_task_that_waits_and_is_the_first_of_its_name():
         "1 task of fill has run for 15 min on SLURMCluster-0-0 and uses no CPU; none of fill has finished, and tasks "
         "of other names take at most 2 s on average"
     )
+    assert found.task_names == ("fill",)
 
 
 FILLING = "('fill-1', 0)"
@@ -700,6 +701,7 @@ def test_task_that_runs_much_longer():
     assert found.message == (
         "1 task of regrid (20 finished after 12 s on average) has run for 15 min on SLURMCluster-0-0"
     )
+    assert found.task_names == ("regrid",)
 
 
 @pytest.mark.parametrize("values", [{"seconds": 119.0}, {"seconds": 300.0, "typical": 30.1}, {"finished": 19}])
@@ -1345,7 +1347,7 @@ def test_failed_tasks_are_one_finding_by_kind():
         "3 tasks failed within 30 min: regrid (2): ValueError('no grid'); load (1): its workers ended (killed by its "
         "nanny because of its memory use); 4 tasks are blocked by them"
     )
-    assert (found.job_ids, found.workers) == ((), ())
+    assert (found.job_ids, found.workers, found.task_names) == ((), (), ("regrid", "load"))
     assert found.since == TAKEN_AT - timedelta(seconds=60)
 
 
@@ -1389,6 +1391,7 @@ def test_failed_tasks_are_attached_to_the_worker_of_most():
 def test_unrunnable_tasks_name_what_no_worker_has(values, words):
     found = only("tasks-unrunnable", *lasting(2, computing(unrunnable=(unrunnable_task(**values),))))
     assert found.message == f"1 task cannot run (train): {words}"
+    assert found.task_names == ("train",)
 
 
 def test_tasks_without_any_worker_only_wait():

@@ -93,6 +93,7 @@ def snapshots_with_secrets(draw: st.DrawFn) -> tuple[Snapshot, list[str]]:
         worker=(named := secret()),
         job_ids=("4711", "4712"),
         workers=(named, secret()),
+        task_names=(secret(),),
         message=sentence(),
         advice=sentence(),
         since=None,

@@ -27,6 +27,7 @@ ADDED = {
         "file_system",
     },
     ".jobs.tasks.workers.threads": {"task_name", "task_seconds", "typical_seconds"},
+    ".findings": {"task_names"},
     "": {"work", "worker_events"},
 }
 

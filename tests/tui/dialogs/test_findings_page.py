@@ -4,12 +4,16 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
+from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsTable
 from dasktop.tui.dialogs.page import Layout, TextView
+from dasktop.tui.dialogs.work_page import WorkPage
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import FindingsBanner, Header
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.screen import HOSTILE, Screen, running
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
+from tests.support.work import computation, failure, task_name, work
 
 LONG = "job 4701 ended at 11:55: failed with exit code 1: ImportError: No module named 'a_package_with_a_long_name'"
 ADVICE = "its log tells more, as far as this host can read it, and the last line of it was quite long itself"
@@ -106,6 +110,94 @@ async def test_finding_about_a_worker_selects_it():
         for name in names:
             await screen.press("n")
             assert screen.app._tree.table.selected.worker.name == name
+
+
+def message_of(screen: Screen) -> str:
+    line = screen.app.screen.query_one(StatusLine)
+    return " ".join(line.render_line(y).text.strip() for y in range(line.size.height))
+
+
+def selected_in_tree(screen: Screen) -> object:
+    return screen.app._tree.table.selected.key
+
+
+async def test_enter_selects_the_row_in_the_tree():
+    """It unfolds what hides the row, clears a filter that does, and closes all pages."""
+    jobs = [busy_job("4709", 0), busy_job("4710", 1)]
+    about = found(job_id="4710", worker="SLURMCluster-1-3", severity="warning")
+    async with running((80, 24)) as screen:
+        await screen.show(replace(snapshot(jobs, findings=(about,)), work=work()))
+        await screen.press("1", "slash", *"4709", "enter", "W", "F", "enter")
+        assert screen.app.screen is screen.base
+        assert selected_in_tree(screen) == ("worker", "tcp://10.1.0.7/SLURMCluster-1-3")
+        assert not screen.app._tree.view.pattern
+        await screen.press("F", "d", "enter")
+        assert screen.app.screen is screen.base, "also from the details"
+
+
+async def test_enter_says_that_there_is_no_row():
+    gone = found("worker w is silent", worker="w", job_id=None)
+    async with running((80, 24)) as screen:
+        errors = (source("dask", state="stale", error=ERROR),)
+        await screen.show(snapshot([busy_job("4709", 0)], findings=(found(job_id=None), gone), sources=errors))
+        await screen.press("F", "enter")
+        assert message_of(screen) == "no row to go to: it is about the whole cluster"
+        await screen.press("down", "enter")
+        assert message_of(screen) == "no row to go to: its jobs and workers are not listed any more"
+        await screen.press("down", "enter")
+        assert message_of(screen) == "an error of a source is about no row"
+        assert isinstance(screen.app.screen, FindingsPage)
+
+
+async def test_enter_opens_the_page_of_the_tasks_with_their_row():
+    failed = found("2 tasks failed", code="tasks-failed", job_id=None, task_names=("regrid",))
+    long = found("1 task is slow", code="task-much-longer", job_id="4709", worker="w", task_names=("mean",))
+    listed = work(
+        task_names=(task_name(), task_name("mean")),
+        computations=(computation(task_names=("regrid", "mean")),),
+        failures=(failure("a", task_name="load", at=TAKEN_AT), failure()),
+    )
+    async with running((80, 24)) as screen:
+        await screen.show(replace(snapshot([busy_job("4709", 0)], findings=(failed, long)), work=listed))
+        await screen.press("W", "1", "slash", *"regrid", "enter", "q")  # W folds it and filters it away
+        await screen.press("F", "enter")
+        assert isinstance(screen.app.screen, FailuresPage)
+        assert screen.app.screen.table.selected.label == "regrid"
+        await screen.press("q", "down", "enter")
+        assert isinstance(screen.app.screen, WorkPage)
+        assert screen.app.screen.selected_task_name == "mean"
+        await screen.press("F", "enter")
+        assert sum(isinstance(page, WorkPage) for page in screen.app.screen_stack) == 1
+
+
+async def test_ended_workers_are_on_the_page_of_failures():
+    died = found("worker w died", code="worker-died", worker="w", job_id=None)
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot([busy_job("4709", 0)], findings=(died,)))
+        await screen.press("F", "enter")
+        assert isinstance(screen.app.screen, FailuresPage)
+
+
+async def test_clicks_open_select_and_go():
+    jobs = [busy_job("4709", 0), busy_job("4710", 1)]
+    findings = (found(job_id="4710"), found("two", job_id="4709", code="idle-allocation"))
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot(jobs, findings=findings))
+        await screen.pilot.click(FindingsBanner, offset=(5, 1))
+        await screen.pilot.pause()
+        page = screen.app.screen
+        assert isinstance(page, FindingsPage)
+        assert page.table.selected.message == "two"
+        await screen.pilot.click(FindingsTable, offset=(9, 0))
+        assert page.table.selected.message == LONG
+        await screen.pilot.click(FindingsTable, offset=(9, 5), times=2)
+        assert screen.app.screen is page, "nothing is there"
+        await screen.pilot.click(FindingsTable, offset=(9, 0), times=2)
+        await screen.pilot.pause()
+        assert screen.app.screen is screen.base
+        assert selected_in_tree(screen) == ("job", "4710")
+        await screen.press("F")
+        assert screen.app.screen.table.selected.message == LONG, "the page remembers its selection"
 
 
 @pytest.mark.parametrize("size", [(20, 6), (300, 90)])

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
-from dasktop.tui.draw.prose import lay_out
+from dasktop.tui.draw.prose import Fact, lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.finding_columns import finding_heads, finding_line, finding_texts, fit_finding_layout
 from dasktop.tui.view.finding_rows import (
@@ -16,6 +16,7 @@ from dasktop.tui.view.finding_rows import (
     finding_rows,
     finding_sections,
     finding_title,
+    places_to_look,
     plain_words,
     summary,
 )
@@ -50,6 +51,19 @@ def test_a_finding_is_about_its_workers_else_its_jobs() -> None:
     assert about(found(job_id="4701", worker="w-1")) == "worker w-1"
     assert about(found(workers=("a", "b", "c"), job_ids=("1",))) == "3 workers"
     assert about(found(job_ids=("1", "2"))) == "2 jobs"
+    assert about(found(job_ids=("1",), workers=("a",), task_names=("mean",))) == "task name mean"
+
+
+def test_places_to_look_begin_with_the_best() -> None:
+    def places(**values: object) -> list[str]:
+        return list(places_to_look(found(**values)))
+
+    assert places() == []
+    assert places(job_id="1") == ["tree"]
+    assert places(code="tasks-failed", worker="w", task_names=("mean",)) == ["failures", "tree"]
+    assert places(code="task-much-longer", worker="w", task_names=("mean",)) == ["work", "tree"]
+    assert places(code="tasks-unrunnable") == ["work"]
+    assert places(code="worker-died", worker="w") == ["tree", "failures"]
 
 
 def test_array_jobs_are_spelled_as_in_squeue() -> None:
@@ -99,6 +113,10 @@ def test_details_have_the_whole_message_advice_and_all_names() -> None:
     assert "error:x,since12:00today" in text
     assert "jobs0,1,2" in text
     assert text.endswith("39")
+    [row] = rows_of(found(job_id="1", worker="w", task_names=("mean",)))
+    [section] = finding_sections(row, TAKEN_AT)
+    facts = [(entry.label, entry.text) for entry in section.entries if isinstance(entry, Fact)]
+    assert facts == [("task names", "mean"), ("workers", "w"), ("jobs", "1")]
 
 
 def test_columns_give_way_to_the_message() -> None:

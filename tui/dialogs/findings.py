@@ -1,0 +1,78 @@
+"""Opens the page of findings, and goes to what a finding is about: in the tree, or on the page of work or failures."""
+
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+
+from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.dialogs.pages import PagesApp
+from dasktop.tui.view.finding_rows import Place, places_to_look
+from dasktop.tui.widgets.header import FindingsBanner
+
+if TYPE_CHECKING:
+    from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsView
+
+
+class FindingsApp(PagesApp):
+    """The part of the app that shows findings."""
+
+    _findings_view: "FindingsView | None" = None
+
+    def go_to_finding(self, finding: Finding) -> bool:
+        """Select the first row of the tree that a finding is about; return whether there is one."""
+        raise NotImplementedError
+
+    def action_findings(self) -> None:
+        """Show all findings."""
+        self._show_findings(None)
+
+    def _show_findings(self, selected: Finding | None) -> None:
+        from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsView
+
+        if self._findings_view is None:
+            self._findings_view = FindingsView()
+        if self._snapshot is not None:
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view, selected))
+
+    def on_findings_banner_chosen(self, message: FindingsBanner.Chosen) -> None:
+        """Show all findings, with the one selected that was clicked."""
+        self._show_findings(message.finding)
+
+    def on_findings_page_go_to(self, message: "FindingsPage.GoTo") -> None:
+        """Go to what a finding is about; else say why not."""
+        from dasktop.tui.dialogs.findings_page import FindingsPage
+
+        places = list(places_to_look(message.finding))
+        if any(self._go_to(message.finding, place) for place in places):
+            return
+        if isinstance(self.screen, FindingsPage):
+            reason = "its jobs and workers are not listed any more" if places else "it is about the whole cluster"
+            self.screen.refuse(f"no row to go to: {reason}")
+
+    def _go_to(self, finding: Finding, place: Place) -> bool:
+        """Go to one place; return whether there is something about the finding."""
+        from dasktop.tui.dialogs.failures_page import FailuresPage
+        from dasktop.tui.dialogs.work_page import WorkPage
+
+        name = next(iter(finding.task_names), None)
+        match place:
+            case "tree":
+                if not self.go_to_finding(finding):
+                    return False
+                self._close_pages()
+            case "failures":
+                self._close_from(FailuresPage)
+                self.action_failures(name)
+            case "work":
+                self._close_from(WorkPage)
+                self.action_work(name)
+        return True
+
+    def _close_from(self, kind: type[Screen[None]]) -> None:
+        """Close the first open page of a kind and those over it, so that each kind is open once."""
+        while any(isinstance(screen, kind) for screen in self.screen_stack):
+            self.screen.dismiss(None)
+
+    def _close_pages(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.screen.dismiss(None)
