@@ -173,6 +173,9 @@ async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> Non
     reading = await read_until(collector, lambda seen: sum(w.worker.executing or 0 for w in seen.workers) == 4)
     assert reading.cluster.task_counts == {"memory": 1, "processing": 4}
     assert sum(seen.worker.stored or 0 for seen in reading.workers) == 1
+    now = {seen.worker.longest_task_name for seen in reading.workers if seen.worker.executing}
+    assert now
+    assert now <= {"spin", "sleep"}
     assert reading.work is not None
     states = {name.name: name.states for name in reading.work.task_names}
     assert states == {"str": {"memory": 1}, "spin": {"processing": 1}, "sleep": {"processing": 3}}
