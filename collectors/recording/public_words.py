@@ -36,19 +36,19 @@ port preempted present previous printed prints priority probe probing process pr
 prolog python qos quarter queried query queue queued raises ran rb reach reached read reading reads ready reason
 received recent recorded recorder recording recover refused register regular rejects release released releases releasing
 remain remaining remains remove removed removes replace replaced replaces replay replicate reply report reported reports
-request requested requests requeue requeued required requires reservation reserved resolve resource resources respond
-restart restarted restarts resubmit resubmits resubmitted result results resume resumed resumes retire retired retiring
-retrieval return revoked role room rounded rounds rows rss rule run running runs s sacct salloc same sample sampled
-sampler samples saver say sbatch scale scaled scaling scancel schedstat scheduled scheduler schedulers schema scontrol
-script scripts searched seconds see seen segmentation send sends sent serialize server set sets settling several share
-shell short shorter shortly show showing shown shows shuffle shuffles shutting signal signed silent since sinfo size
-skip skipped slow slurm slurmcluster slurmctld slurmstepd smaller snapshot snapshots so socket some something soon
-sooner source spans spec special specific spill spilled spills squeue srun sstat stack stacks staged stale start started
-starting starts starttime state states status stay stays step stepds steps still stop stopped stopping stops stored
-stores submission submit submits submitted submitting such summed supports surrogateescape suspended suspicious system t
-table tables take takes target task tasks tcp terminated text than that the their them themselves then there these they
-this those thread threads threshold through time timelimit timeout times timestamps title tls to token too totals
-traceback tracebacks transfer transfers tried truncated trusted try trying ttl turn turned turning two type uids
+request requested requests requeue requeued required requires rescheduled reservation reserved resolve resource
+resources respond restart restarted restarts resubmit resubmits resubmitted result results resume resumed resumes retire
+retired retiring retrieval return revoked role room rounded rounds rows rss rule run running runs s sacct salloc same
+sample sampled sampler samples saver say sbatch scale scaled scaling scancel schedstat scheduled scheduler schedulers
+schema scontrol script scripts searched seconds see seen segmentation send sends sent serialize server set sets settling
+several share shell short shorter shortly show showing shown shows shuffle shuffles shutting signal signed silent since
+sinfo size skip skipped slow slurm slurmcluster slurmctld slurmstepd smaller snapshot snapshots so socket some something
+soon sooner source spans spec special specific spill spilled spills squeue srun sstat stack stacks staged stale start
+started starting starts starttime state states status stay stays step stepds steps still stop stopped stopping stops
+stored stores submission submit submits submitted submitting such summed supports surrogateescape suspended suspicious
+system t table tables take takes target task tasks tcp terminated text than that the their them themselves then there
+these they this those thread threads threshold through time timelimit timeout times timestamps title tls to token too
+totals traceback tracebacks transfer transfers tried truncated trusted try trying ttl turn turned turning two type uids
 understand understood undo unexpected unfinished unit units unknown unless unobserved unrunnable until unused up update
 upgrade us usage use used user userid uses using usually utf valid values version versions w wait waited waiting waits
 wakeups wall walltime wanted warning was watch way web were what when whether which while who whole whose why will with

@@ -26,7 +26,7 @@ def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     parts = [
         _used(kills[-1], is_only=len(kills) == 1),
         _failed(failed),
-        _again(kills, failed),
+        _rescheduled(kills, failed),
     ]
     yield PendingFinding(
         severity="error" if failed else "warning",
@@ -112,13 +112,16 @@ def _failed(failures: Sequence[Failure]) -> str:
     return f"{counted(len(failures), 'task')} failed because of that: {listed(parts)}" if names else ""
 
 
-def _again(kills: Sequence[WorkerEvent], failures: Sequence[Failure]) -> str:
-    """Return how many tasks were assigned to the workers and did not fail in the end: dask runs them again."""
+def _rescheduled(kills: Sequence[WorkerEvent], failures: Sequence[Failure]) -> str:
+    """Return how many tasks were assigned to the workers and did not fail in the end.
+
+    In the past tense: dask has rescheduled them, and they may have run again since.
+    """
     assigned = sum(event.tasks_interrupted or 0 for event in kills)
     times = _times(kills)
     others = assigned - sum(_is_of(attempt, times) for failure in failures for attempt in failure.attempts)
     if others <= 0:
         return ""
     other = "other task" if failures else "task"
-    verb = "runs" if others == 1 else "run"
-    return f"{counted(others, other)} assigned to {'it' if len(kills) == 1 else 'them'} {verb} again"
+    verb = "was" if others == 1 else "were"
+    return f"{counted(others, other)} assigned to {'it' if len(kills) == 1 else 'them'} {verb} rescheduled"

@@ -43,7 +43,7 @@ def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
         severity="error",
         message=f"{counted(len(recent), 'task')} failed within {plain_duration(int(seconds))}"
         + f"{place.words}: {'; '.join(parts)}{more}"
-        + (f"; {counted(blocked, 'task')} {'is' if blocked == 1 else 'are'} blocked by {by}" if blocked else ""),
+        + (f"; {counted(blocked, 'task')} blocked by {by}" if blocked else ""),
         advice="dasktop failures prints their tracebacks, and why the workers of killed tasks ended",
         job_ids=place.job_ids,
         workers=place.workers,

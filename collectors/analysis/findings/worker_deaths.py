@@ -35,7 +35,7 @@ def worker_died(context: RuleContext) -> Iterator[PendingFinding]:
         subject += f" ({listed(names)})" if names else ""
     reason = "for an unknown reason" if last.reason in UNEXPLAINED else last.reason or ""
     assigned = [event.tasks_interrupted for event in deaths if event.tasks_interrupted is not None]
-    tasks = f"; {counted(sum(assigned), 'task')} assigned to {'it' if len(deaths) == 1 else 'them'}" if assigned else ""
+    tasks = _tasks(sum(assigned), "it" if len(deaths) == 1 else "them") if assigned else ""
     advice = "see the log of its job"
     if any(_OUT_OF_MEMORY in (event.reason or "") for event in deaths):
         advice += "; signal 9 often means that the job had no memory left: request more, or set --memory-limit"
@@ -48,6 +48,11 @@ def worker_died(context: RuleContext) -> Iterator[PendingFinding]:
         workers=tuple(names),
         since=deaths[0].at,
     )
+
+
+def _tasks(assigned: int, to: str) -> str:
+    """Return ``; 3 tasks were assigned to it``. What became of them is not known: some may have failed."""
+    return f"; {counted(assigned, 'task')} {'was' if assigned == 1 else 'were'} assigned to {to}"
 
 
 def _deaths(context: RuleContext, window_seconds: float) -> Sequence[WorkerEvent]:

@@ -490,7 +490,8 @@ def test_one_kill_for_memory_is_enough():
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
     assert found.since == killed.at
     assert found.message == (
-        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks assigned to it run again"
+        "a nanny killed worker a because of its memory use; 980 MiB of 1,000 MiB used; 2 tasks assigned to it were "
+        "rescheduled"
     )
 
 
@@ -503,7 +504,7 @@ def test_memory_kill_names_the_tasks_that_failed_of_it():
     shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
     found = only("worker-killed-for-memory", shown)
     assert found.message.endswith(
-        "; 1,024 MiB used; 1 task failed because of that: regrid; 1 other task assigned to it runs again"
+        "; 1,024 MiB used; 1 task failed because of that: regrid; 1 other task assigned to it was rescheduled"
     )
     assert found.severity == "error"
     assert only("tasks-failed", shown).message.startswith("1 task failed within 30 min: other (1): ")
@@ -517,7 +518,7 @@ def died(seconds, reason, **values):
 
 def test_worker_that_died_of_a_signal_is_reported():
     found = only("worker-died", both(1, 2, (died(1, "killed by signal 9 (SIGKILL)"),)))
-    assert found.message == "worker a died: killed by signal 9 (SIGKILL); 3 tasks assigned to it"
+    assert found.message == "worker a died: killed by signal 9 (SIGKILL); 3 tasks were assigned to it"
     assert "request more" in found.advice
     assert (found.severity, found.job_ids, found.workers) == ("warning", ("4709",), ("a",))
 
@@ -526,7 +527,7 @@ def test_workers_that_died_are_one_finding():
     deaths = (died(1, "killed by signal 9 (SIGKILL)"), died(2, "its process exited with status 1", worker="b"))
     found = only("worker-died", both(1, 3, deaths))
     assert found.message == (
-        "2 workers died within 30 min (a, b), the last: its process exited with status 1; 6 tasks assigned to them"
+        "2 workers died within 30 min (a, b), the last: its process exited with status 1; 6 tasks were assigned to them"
     )
 
 
@@ -1345,7 +1346,7 @@ def test_failed_tasks_are_one_finding_by_kind():
     found = only("tasks-failed", computing(failures=(failed_ago(60), failed_ago(30, key="b"), killed)))
     assert found.message == (
         "3 tasks failed within 30 min: regrid (2): ValueError('no grid'); load (1): its workers ended (killed by its "
-        "nanny because of its memory use); 4 tasks are blocked by them"
+        "nanny because of its memory use); 4 tasks blocked by them"
     )
     assert (found.job_ids, found.workers, found.task_names) == ((), (), ("regrid", "load"))
     assert found.since == TAKEN_AT - timedelta(seconds=60)
