@@ -18,7 +18,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.view.history import History
-from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.rows import JobRow, Key, Row, ThreadRow, WorkerRow
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.queries import Answered, Queries
@@ -89,7 +89,7 @@ class DetailsBody(Container):
         self._queries = queries
         self._pane = DetailsPane(glyphs)
         self._history = history
-        self._stack_key = first_key("call_stack", keymap)
+        self._keymap = keymap
         self._thresholds = thresholds
         self._stack = Stack()
         # The last answer about free nodes, and the last query: question, row and time. Asked only while details show.
@@ -145,7 +145,7 @@ class DetailsBody(Container):
                 self._history,
                 self._stack,
                 self._free,
-                stack_key=self._stack_key,
+                keymap=self._keymap,
                 thresholds=self._thresholds,
             )
 

@@ -28,7 +28,7 @@ from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.view.cells import memory_role, place_words
 from dasktop.tui.view.findings import finding_entries
 from dasktop.tui.view.history import History, Past
-from dasktop.tui.view.keys import NO_KEYMAP, first_key
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import (
     ArrayRow,
     AskingRow,
@@ -95,7 +95,7 @@ def sections(
     stack: Stack,
     free: Answer | None = None,
     *,
-    stack_key: str = first_key("call_stack", NO_KEYMAP),
+    keymap: Keymap = NO_KEYMAP,
     thresholds: Thresholds = DEFAULTS,
 ) -> list[Section]:
     """Return the details of a row.
@@ -108,8 +108,8 @@ def sections(
         The call stack that was requested last, of any thread.
     free
         The last answer about free nodes, for any job.
-    stack_key
-        The key that requests a call stack, as displayed.
+    keymap
+        Keys that replace those of the key table.
     """
     past = history.of(row.key)
     match row:
@@ -121,28 +121,28 @@ def sections(
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
             first, *others = job_sections(job, snapshot, past, free, thresholds)
-            return [_findings(related, snapshot.taken_at), first, *ended_in_job(snapshot, job.job_id), *others]
+            return [_findings(related, snapshot.taken_at, keymap), first, *ended_in_job(snapshot, job.job_id), *others]
         case TaskRow(task=task):
             names = {worker.name for worker in task.workers}
             related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
-            return [_findings(related, snapshot.taken_at), *_task_sections(task, past, thresholds)]
+            return [_findings(related, snapshot.taken_at, keymap), *_task_sections(task, past, thresholds)]
         case WorkerRow(worker=worker):
             related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
             within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
                 running_section(worker),
-                _findings(related, snapshot.taken_at),
+                _findings(related, snapshot.taken_at, keymap),
                 *worker_sections(worker, within.job_id if within is not None else None, past, thresholds),
                 *ended_before(snapshot, worker.name),
             ]
         case ThreadRow():
-            return thread_sections(row.thread, row.worker, past, stack, stack_key)
+            return thread_sections(row.thread, row.worker, past, stack, first_key("call_stack", keymap))
         case _:
             return _group_sections(row, thresholds)
 
 
-def _findings(findings: Sequence[Finding], now: datetime) -> Section:
-    return Section("", [entry for finding in findings for entry in finding_entries(finding, now)])
+def _findings(findings: Sequence[Finding], now: datetime, keymap: Keymap) -> Section:
+    return Section("", [entry for finding in findings for entry in finding_entries(finding, now, keymap)])
 
 
 def _task_sections(task: Task, past: Past, thresholds: Thresholds) -> list[Section]:

@@ -7,6 +7,7 @@ from textual.screen import Screen
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.view.finding_rows import Place, places_to_look
+from dasktop.tui.view.keys import Keymap
 from dasktop.tui.widgets.header import FindingsBanner
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 class FindingsApp(PagesApp):
     """The part of the app that shows findings."""
 
+    _keys: Keymap
     _findings_view: "FindingsView | None" = None
 
     def go_to_finding(self, finding: Finding) -> bool:
@@ -32,7 +34,7 @@ class FindingsApp(PagesApp):
         if self._findings_view is None:
             self._findings_view = FindingsView()
         if self._snapshot is not None:
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view, selected))
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view, selected, self._keys))
 
     def on_findings_banner_chosen(self, message: FindingsBanner.Chosen) -> None:
         """Show all findings, with the one selected that was clicked."""

@@ -39,6 +39,7 @@ from dasktop.tui.view.finding_rows import (
     summary,
 )
 from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
 from dasktop.tui.widgets.bindings import bound
@@ -138,6 +139,8 @@ class FindingsPage(TablePage[FindingsRow]):
         The filter and the selection; changed by keys.
     selected
         The finding to select at first; ``None``: that of the view.
+    keymap
+        Keys that replace those of the key table.
     """
 
     class GoTo(Message):
@@ -156,13 +159,21 @@ class FindingsPage(TablePage[FindingsRow]):
     EXPLAINED = MEANINGS
     DETAILS_FROM_LINES = 20
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: FindingsView, selected: Finding | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        glyphs: Glyphs,
+        view: FindingsView,
+        selected: Finding | None = None,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
         table = FindingsTable(glyphs)
         super().__init__("findings", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
         self._heads = _Heads(glyphs)
         self._findings_view = view
         self._first = selected
+        self._keys = keymap
         self._status = StatusLine(glyphs)
 
     def above(self) -> Sequence[Widget]:
@@ -198,7 +209,7 @@ class FindingsPage(TablePage[FindingsRow]):
 
     def details_of(self, row: FindingsRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
-        return finding_title(row), finding_sections(row, self._snapshot.taken_at)
+        return finding_title(row), finding_sections(row, self._snapshot.taken_at, self._keys)
 
     def on_row_table_moved(self, message: RowTable.Moved) -> None:
         """Remember the selected row."""

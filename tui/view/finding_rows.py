@@ -15,6 +15,7 @@ from dasktop.collectors.text.format import counted, listed
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.draw.prose import Entry, Fact, Section, Words
 from dasktop.tui.view.findings import finding_entries, words
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.rows import AnyRow
 from dasktop.tui.view.summary import problem_words
 
@@ -190,11 +191,11 @@ def finding_title(row: FindingsRow) -> str:
     return f"finding: {row.about.text}" if row.about.text else "finding"
 
 
-def finding_sections(row: FindingsRow, now: datetime) -> list[Section]:
+def finding_sections(row: FindingsRow, now: datetime, keymap: Keymap = NO_KEYMAP) -> list[Section]:
     """Return the details of a row: the whole message, the advice, code, since when, and all that it is about."""
     if isinstance(row, SourceErrorRow):
         return [Section("", [Words(row.error, "waiting")])]
-    entries: list[Entry] = list(finding_entries(row.finding, now))
+    entries: list[Entry] = list(finding_entries(row.finding, now, keymap))
     if len(row.all_about) > 1 or len(row.about.names) > 1:
         entries += [Fact(_NOUNS[one.noun], listed(one.names, MOST_NAMES)) for one in row.all_about]
     return [Section("", entries)]

@@ -21,10 +21,15 @@ def words(finding: Finding) -> str:
     return f"{MARKS[finding.severity]} {finding.message}{advice}"
 
 
-def finding_entries(finding: Finding, now: datetime) -> list[Entry]:
-    """Return the message, the advice, the code and since when the finding holds."""
+def finding_entries(finding: Finding, now: datetime, keymap: Keymap = NO_KEYMAP) -> list[Entry]:
+    """Return the message, the advice, the code and since when the finding holds.
+
+    A key that shows more, if there is one, replaces the advice, which names a command.
+    """
     entries: list[Entry] = [Words(f"{MARKS[finding.severity]} {finding.message}", ROLES[finding.severity])]
-    if finding.advice:
+    if (finding.code, finding.severity) in _KEYS_ALWAYS:
+        entries.append(Words(_key_words(finding, _KEYS_ALWAYS, keymap), indent=2))
+    elif finding.advice:
         entries.append(Words(finding.advice, indent=2))
     since = f", since {moment(finding.since, now)}" if finding.since is not None else ""
     return [*entries, Words(f"{finding.severity}: {finding.code}{since}", "quiet", 2)]
@@ -90,6 +95,12 @@ def _parts(kind: Sequence[Finding], keys: _Keys, keymap: Keymap) -> tuple[str, s
     finding = kind[0]
     alike = f"  (+{len(kind) - 1:,} similar)" if len(kind) > 1 else ""
     if (finding.code, finding.severity) in keys:
-        key_id, does = keys[finding.code, finding.severity]
-        return f" {MARKS[finding.severity]} {finding.message}", f" · {first_key(key_id, keymap)} {does}{alike}"
+        end = f" · {_key_words(finding, keys, keymap)}{alike}"
+        return f" {MARKS[finding.severity]} {finding.message}", end
     return f" {words(finding)}", alike
+
+
+def _key_words(finding: Finding, keys: _Keys, keymap: Keymap) -> str:
+    """Return ``E shows them``."""
+    key_id, does = keys[finding.code, finding.severity]
+    return f"{first_key(key_id, keymap)} {does}"

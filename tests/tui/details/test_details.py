@@ -140,6 +140,15 @@ class TestJob:
         passed = details_lines(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
         assert "no estimate" in fact(passed, "starts")
 
+    def test_failed_tasks_name_the_key_that_shows_them(self) -> None:
+        found = Finding(
+            code="tasks-failed", severity="error", job_id=None, worker=None, message="3 tasks failed",
+            advice="dasktop failures prints their tracebacks", since=None, job_ids=("1",),
+        )  # fmt: skip
+        shown = snapshot([job("1")], findings=(found,))
+        [first, second, *_] = details_lines(shown)
+        assert (first, second.strip()) == ("! 3 tasks failed", "E shows them")
+
     def test_ended_job_shows_how_it_ended(self) -> None:
         lines = details_lines(snapshot([ended("4701", "OUT_OF_MEMORY", "killed: ran out of memory")]))
         assert lines[0] == "ENDED"

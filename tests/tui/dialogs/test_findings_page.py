@@ -85,6 +85,15 @@ async def test_details_take_the_place_of_the_table_on_a_small_screen():
         assert screen.app.screen.query_one(FindingsTable).display
 
 
+async def test_failed_tasks_name_the_key_that_shows_them():
+    failed = found("2 tasks failed", "dasktop failures prints their tracebacks", code="tasks-failed")
+    async with running((120, 40)) as screen:
+        await screen.show(replace(with_problem(), findings=(failed,)))
+        await screen.press("F")
+        assert "2 tasks failed E shows them error: tasks-failed" in " ".join(details(screen).split())
+        assert "dasktop failures" not in details(screen)
+
+
 async def test_no_page_opens_before_the_first_snapshot():
     async with running() as screen:
         await screen.press("F")

@@ -119,6 +119,15 @@ def test_details_have_the_whole_message_advice_and_all_names() -> None:
     assert facts == [("task names", "mean"), ("workers", "w"), ("jobs", "1")]
 
 
+def test_rebound_key_replaces_the_command() -> None:
+    [row] = rows_of(
+        found("2 tasks failed", code="tasks-failed", severity="error", advice="dasktop failures prints them")
+    )
+    lines = lay_out(finding_sections(row, TAKEN_AT, {"failures": "f8"}), 60, UNICODE)
+    text = " ".join("".join(piece.text for piece in line).strip() for line in lines)
+    assert text.startswith("! 2 tasks failed f8 shows them error: tasks-failed")
+
+
 def test_columns_give_way_to_the_message() -> None:
     [row] = rows_of(found("w is silent", worker="SLURMCluster-0-3", since=TAKEN_AT - timedelta(minutes=5)))
     assert text_of(row, 40) == " ! w is silent".ljust(40)
