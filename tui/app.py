@@ -233,7 +233,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             return
         self._unmodified, self._snapshot = self._latest, with_stale_workers(self._latest)
         self._header.show(self._snapshot, self._history)
-        self._banner.show(self._snapshot.findings)
+        self.show_findings_above_tree(self._snapshot)
         self._panel_lines.show(self._snapshot, self._history)
         self._key_line.show(self._snapshot)
         for screen in self.screen_stack:
@@ -300,6 +300,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             self.screen.dismiss(None)
         self._snapshot = self._unmodified = self._latest = self._work_view = None
         self._is_paused = False
+        self.forget_findings()
         for part in (self._tree, self._queries, self._scaling):
             part.forget()
         for widget in (self._header, self._banner, self._panel_lines, self._details, self._status, self._key_line):

@@ -221,6 +221,18 @@ async def _(screen: Screen, key: str) -> None:
     assert selected(screen) == ("job", "4701")
 
 
+@walk("dismiss")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press("F", key, "enter")
+    assert selected(screen) == ("job", "4701"), "the first one is gone"
+
+
+@walk("undismiss")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press("F", "x", "x", key, "enter")
+    assert selected(screen) == ("job", "4710")
+
+
 @walk("failures")
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)

@@ -1,11 +1,13 @@
 """Opens the page of findings, and goes to what a finding is about: in the tree, or on the page of work or failures."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
-from dasktop.collectors.model.snapshot import Finding
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.dialogs.pages import PagesApp
+from dasktop.tui.view.dismissed import Dismissed
 from dasktop.tui.view.finding_rows import Place, places_to_look
 from dasktop.tui.view.keys import Keymap
 from dasktop.tui.widgets.header import FindingsBanner
@@ -17,8 +19,23 @@ if TYPE_CHECKING:
 class FindingsApp(PagesApp):
     """The part of the app that shows findings."""
 
+    _banner: FindingsBanner
     _keys: Keymap
     _findings_view: "FindingsView | None" = None
+
+    @cached_property
+    def _dismissed(self) -> Dismissed:
+        return Dismissed()
+
+    def show_findings_above_tree(self, snapshot: Snapshot) -> None:
+        """Show those findings of a snapshot that are not dismissed."""
+        self._dismissed.follow(snapshot.findings, snapshot.taken_at)
+        self._banner.show(self._dismissed.remaining(snapshot.findings))
+
+    def forget_findings(self) -> None:
+        """Reset for another cluster."""
+        self._dismissed.forget()
+        self._findings_view = None
 
     def go_to_finding(self, finding: Finding) -> bool:
         """Select the first row of the tree that a finding is about; return whether there is one."""
@@ -34,11 +51,17 @@ class FindingsApp(PagesApp):
         if self._findings_view is None:
             self._findings_view = FindingsView()
         if self._snapshot is not None:
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs, self._findings_view, selected, self._keys))
+            view, dismissed = self._findings_view, self._dismissed
+            self.push_screen(FindingsPage(self._snapshot, self._glyphs, view, dismissed, selected, self._keys))
 
     def on_findings_banner_chosen(self, message: FindingsBanner.Chosen) -> None:
         """Show all findings, with the one selected that was clicked."""
         self._show_findings(message.finding)
+
+    def on_findings_page_dismissed_changed(self) -> None:
+        """Show the other findings above the tree."""
+        if self._snapshot is not None:
+            self.show_findings_above_tree(self._snapshot)
 
     def on_findings_page_go_to(self, message: "FindingsPage.GoTo") -> None:
         """Go to what a finding is about; else say why not."""

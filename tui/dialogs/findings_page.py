@@ -19,6 +19,7 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.view import help_rows
+from dasktop.tui.view.dismissed import Dismissed, dismissed_words
 from dasktop.tui.view.finding_columns import (
     MEANINGS,
     FindingLayout,
@@ -39,7 +40,7 @@ from dasktop.tui.view.finding_rows import (
     summary,
 )
 from dasktop.tui.view.help_rows import HelpGroups
-from dasktop.tui.view.keys import NO_KEYMAP, Keymap
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
 from dasktop.tui.widgets.bindings import bound
@@ -128,6 +129,26 @@ class _Heads(Lines):
         return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
+class _Foot(Lines):
+    """How many findings are dismissed."""
+
+    DEFAULT_CSS = "_Foot { height: 0; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._words = ""
+
+    def show(self, words: str) -> None:
+        """Show these words; empty: no line."""
+        self._words = words
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the line."""
+        return [[Piece(self._glyphs.encode(cut(f" {self._words}", cells)), "quiet")]] if self._words else []
+
+
 class FindingsPage(TablePage[FindingsRow]):
     """The findings, the worst first, the errors of sources, and details of the selected row.
 
@@ -137,6 +158,8 @@ class FindingsPage(TablePage[FindingsRow]):
         The snapshot that is shown.
     view
         The filter and the selection; changed by keys.
+    dismissed
+        Findings that are left out and counted; changed by keys.
     selected
         The finding to select at first; ``None``: that of the view.
     keymap
@@ -150,9 +173,13 @@ class FindingsPage(TablePage[FindingsRow]):
             super().__init__()
             self.finding = finding
 
+    class DismissedChanged(Message):
+        """Other findings are dismissed now."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the details pane, whose key it is, too.
         *bound(priority=True, go_to_row="go_to"),
+        *bound(dismiss="dismiss_finding", undismiss="undismiss"),
         *bound(findings=("back", ""), failures="app.failures", work="app.work"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FINDINGS
@@ -164,6 +191,7 @@ class FindingsPage(TablePage[FindingsRow]):
         snapshot: Snapshot,
         glyphs: Glyphs,
         view: FindingsView,
+        dismissed: Dismissed,
         selected: Finding | None = None,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
@@ -172,13 +200,19 @@ class FindingsPage(TablePage[FindingsRow]):
         self._rows_table = table
         self._heads = _Heads(glyphs)
         self._findings_view = view
+        self._dismissed = dismissed
         self._first = selected
         self._keys = keymap
+        self._foot = _Foot(glyphs)
         self._status = StatusLine(glyphs)
 
     def above(self) -> Sequence[Widget]:
         """Return the summary and the column heads."""
         return (self._heads,)
+
+    def below(self) -> Sequence[Widget]:
+        """Return the number of dismissed findings."""
+        return (self._foot,)
 
     def contents(self) -> ComposeResult:
         """Create the table, the details, and a line for messages."""
@@ -200,11 +234,14 @@ class FindingsPage(TablePage[FindingsRow]):
     def show_table(self) -> None:
         """Show the findings and source errors of the snapshot."""
         snapshot, pattern = self._snapshot, self._view.pattern
-        rows = finding_rows(snapshot)
+        findings = self._dismissed.remaining(snapshot.findings)
+        rows = finding_rows(snapshot, findings)
+        number = len(snapshot.findings) - len(findings)
         self._heads.show(summary(rows))
-        message = "No findings."
+        self._foot.show(dismissed_words(number, first_key("undismiss", self._keys)))
+        message = "No other findings." if number else "No findings."
         if pattern and rows:
-            rows, message = finding_rows(snapshot, pattern=pattern), f"nothing matches {pattern}{remark(pattern)}"
+            rows, message = finding_rows(snapshot, findings, pattern), f"nothing matches {pattern}{remark(pattern)}"
         self._rows_table.show(rows, snapshot.taken_at, message)
 
     def details_of(self, row: FindingsRow) -> tuple[str, Sequence[Section]]:
@@ -214,6 +251,9 @@ class FindingsPage(TablePage[FindingsRow]):
     def on_row_table_moved(self, message: RowTable.Moved) -> None:
         """Remember the selected row."""
         del message
+        self._remember()
+
+    def _remember(self) -> None:
         self._findings_view.selected = None if self.table.selected is None else self.table.selected.key
 
     def on_findings_table_opened(self, message: FindingsTable.Opened) -> None:
@@ -228,6 +268,25 @@ class FindingsPage(TablePage[FindingsRow]):
                 self.post_message(self.GoTo(finding))
             case SourceErrorRow():
                 self.refuse("an error of a source is about no row")
+
+    def action_dismiss_finding(self) -> None:
+        """Dismiss the selected finding until it changes."""
+        match self.table.selected:
+            case FindingRow(finding=finding):
+                self._dismissed.dismiss(finding, self._snapshot.taken_at)
+                self._show_remaining()
+            case SourceErrorRow():
+                self.refuse("errors of sources cannot be dismissed: they are in the header")
+
+    def action_undismiss(self) -> None:
+        """Show the dismissed findings again."""
+        self._dismissed.forget()
+        self._show_remaining()
+
+    def _show_remaining(self) -> None:
+        self.show(self._snapshot)
+        self._remember()
+        self.post_message(self.DismissedChanged())
 
     def refuse(self, why: str) -> None:
         """Say why a key does nothing."""

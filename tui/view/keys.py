@@ -238,6 +238,8 @@ DIALOGS: dict[str, Key] = {
     "shift_on": Key("J,plus,shift+down", short="down", description="move the column down (to the right)"),
     "shift_back": Key("K,minus,shift+up", short="up", description="move the column up (to the left)"),
     "done": Key("enter,c"),
+    "dismiss": Key("x,delete", short="dismiss", description="dismiss the finding until it changes"),
+    "undismiss": Key("U", description="show the dismissed findings again"),
     "go_to_row": Key("enter", short="go to it", description="go to what the finding is about"),
 }
 """Keys of dialogs, pages and the filter line."""
@@ -261,7 +263,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
         *("findings", "pause", "refresh", *_IN_DIALOGS),
     ),
     "the findings page": (
-        *(*MOVES, "filter", "go_to_row", "toggle_details", "findings", "failures", "work"),
+        *(*MOVES, "filter", "go_to_row", "dismiss", "undismiss", "toggle_details", "findings", "failures", "work"),
         *("pause", "refresh", *_IN_DIALOGS),
     ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),

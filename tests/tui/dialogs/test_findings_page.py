@@ -12,6 +12,7 @@ from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.screen import HOSTILE, Screen, running
+from tests.support.screen_text import lines_on
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
 from tests.support.work import computation, failure, task_name, work
 
@@ -185,6 +186,36 @@ async def test_ended_workers_are_on_the_page_of_failures():
         await screen.show(snapshot([busy_job("4709", 0)], findings=(died,)))
         await screen.press("F", "enter")
         assert isinstance(screen.app.screen, FailuresPage)
+
+
+async def test_dismissed_findings_leave_the_list_and_the_banner():
+    one, other = found("one is idle for 10 min", code="idle-allocation"), found("two is lost", code="lost-job")
+    shown = snapshot(
+        [busy_job("4709", 0)], findings=(one, other), sources=(source("dask", state="stale", error="slow"),)
+    )
+    async with running((80, 24)) as screen:
+        await screen.show(shown)
+        await screen.press("F", "x")
+        assert [row.message for row in screen.app.screen.table.rows] == ["two is lost", "slow"]
+        assert "1 error · 1 source error" in "\n".join(lines_on(screen.app))
+        assert "1 dismissed until it changes: U shows it again" in "\n".join(lines_on(screen.app))
+        await screen.show(replace(shown, findings=(replace(one, message="one is idle for 15 min"), other)))
+        assert len(screen.app.screen.table.rows) == 2
+        await screen.press("x", "x")
+        assert message_of(screen) == "errors of sources cannot be dismissed: they are in the header"
+        await screen.press("q")
+        assert screen.lines_of(FindingsBanner) == []
+        await screen.press("F")
+        assert "2 dismissed until they change" in "\n".join(lines_on(screen.app))
+        await screen.press("U", "q")
+        assert len(screen.lines_of(FindingsBanner)) == 2
+
+
+async def test_a_page_whose_findings_are_all_dismissed_says_so():
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot([busy_job("4709", 0)], findings=(found(),)))
+        await screen.press("F", "delete", "enter", "x")
+        assert [line.strip() for line in table(screen)] == ["No other findings."]
 
 
 async def test_clicks_open_select_and_go():
