@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 
-from distributed import Client
+from distributed import Client, Event
 
 from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.work import Work
@@ -33,13 +32,15 @@ async def test_workers_report_what_they_run_longest() -> None:
     with Scheduler() as scheduler, Workers(scheduler.address, *WORKER):
         collector = DaskCollector(scheduler.address)
         async with Client(scheduler.address, asynchronous=True) as client, asyncio.timeout(PATIENCE_SECONDS):
-            runs = client.submit(time.sleep, PATIENCE_SECONDS, pure=False)
+            may_end = Event("may end", client=client)
+            runs = client.submit(may_end.wait, key="wait-1")
             while (worker := (await collector.read()).workers[0].worker).longest_task_seconds is None:
                 assert worker.longest_task_name is None
                 await asyncio.sleep(0.1)
-            assert worker.longest_task_name == "sleep"
+            assert worker.longest_task_name == "wait"
+            await may_end.set()
+            await runs
             await collector.close()
-            del runs
 
 
 async def test_progress_failures_and_unrunnable_tasks() -> None:
