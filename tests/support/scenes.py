@@ -48,7 +48,7 @@ class Scene(NamedTuple):
     """The number of points in the graphs of the header, if the scene must wait for them."""
 
 
-TO_BUSY_WORKER = ("3", "g", "down", "down", "down")
+TO_BUSY_WORKER = ("3", "g", "down", "down")
 TO_KILLED_JOB = ("n", "n")
 TO_LONG_TASKS = ("down",) * 5
 TO_PAUSED_WORKER = ("n",)

@@ -47,7 +47,10 @@ LINES = 120
 
 
 def of_the_walk() -> Snapshot:
-    """Two running jobs, a pending one and a lost one; two findings; threads of the first worker."""
+    """Return a snapshot of two running jobs, of one and of two SLURM tasks, a pending and a lost one, and two findings.
+
+    The threads of the first worker are known.
+    """
     first = busy_job("4709", 0, processes=2)
     workers = first.tasks[0].workers
     with_threads = replace(workers[0], threads=(thread(), thread(4002, task_key="sum-1")))
@@ -57,8 +60,10 @@ def of_the_walk() -> Snapshot:
     names = {"SLURMCluster-0": "4709", "SLURMCluster-1": "4710", "SLURMCluster-2": "4715", "SLURMCluster-3": "4701"}
     about = {"severity": "warning", "message": "look at it", "advice": None, "since": None, "worker": None}
     findings = tuple(Finding(code="job-failed", job_id=job_id, **about) for job_id in ("4710", "4701"))
+    second = busy_job("4710", 1, processes=2)
+    second = replace(second, tasks=(*second.tasks, task(task_id=1)))
     return snapshot(
-        [first, busy_job("4710", 1, processes=2), pending("4715"), ended("4701")],
+        [first, second, pending("4715"), ended("4701")],
         cluster=cluster(owner=replace(owner, adaptive=None, job_ids=names)),
         findings=findings,
     )
@@ -159,13 +164,14 @@ def moves(key_id: str, *before: str, to: object) -> None:
 
 
 FIRST, SECOND = ("job", "4709"), ("job", "4710")
+FIRST_WORKER = ("worker", busy_job("4709", 0).tasks[0].workers[0].address)
 moves("up", "G", to=("job", "4715"))
-moves("down", to=("task", "4709", "batch", 0))
+moves("down", to=FIRST_WORKER)
 moves("page_up", "G", to=FIRST)
 moves("page_down", to=("job", "4701"))
 moves("first", "G", to=FIRST)
 moves("last", to=("job", "4701"))
-moves("right", to=("task", "4709", "batch", 0))
+moves("right", to=FIRST_WORKER)
 moves("parent", "j", to=FIRST)
 moves("next_finding", to=SECOND)
 moves("previous_finding", to=("job", "4701"))
@@ -175,16 +181,16 @@ moves("previous_finding", to=("job", "4701"))
 async def _(screen: Screen, key: str) -> None:
     before = len(screen.tree)
     await screen.press(key)
-    assert len(screen.tree) == before - 3
+    assert len(screen.tree) == before - 2
     await screen.press("right", "down", "down", "left", "left")
-    assert selected(screen) == ("task", "4709", "batch", 0)
+    assert selected(screen) == FIRST
 
 
 @walk("fold")
 async def _(screen: Screen, key: str) -> None:
     before = screen.tree
     await screen.press(key)
-    assert len(screen.tree) == len(before) - 3
+    assert len(screen.tree) == len(before) - 2
     await screen.press(key)
     assert screen.tree == before
 
@@ -366,7 +372,7 @@ async def _(screen: Screen, key: str) -> None:
 
 @walk("call_stack")
 async def _(screen: Screen, key: str) -> None:
-    await screen.press("j", "j", "l", "l", key)
+    await screen.press("j", "l", "l", key)
     address = worker("SLURMCluster-0-0").address
     assert screen.feed.questions == [CallStack(worker_address=address, thread_native_id=4001)]
 

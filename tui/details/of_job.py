@@ -17,7 +17,7 @@ from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.history import Past
-from dasktop.tui.view.workers import processing_text
+from dasktop.tui.view.workers import processing_text, status_words, statuses
 
 _MOST_NODES = 24
 _MOST_FREE = 6
@@ -163,6 +163,8 @@ def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
     is_short = job.workers_expected is not None and len(workers) < job.workers_expected
     yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
+    if any(status_words(worker) != "running" for worker in workers):
+        yield Fact("", statuses(workers))
     threads = sum_if_all_known(worker.nthreads for worker in workers)
     yield Fact("threads", f"{figures.count(job.used.threads_busy)} busy of {figures.count(threads)}")
     yield Fact("processing", processing_text(workers))

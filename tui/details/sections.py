@@ -41,9 +41,10 @@ from dasktop.tui.view.rows import (
     TaskRow,
     ThreadRow,
     WorkerRow,
+    shows_tasks,
     workers_of_row,
 )
-from dasktop.tui.view.workers import status_words
+from dasktop.tui.view.workers import statuses
 
 _MOST_REASONS = 6
 
@@ -121,7 +122,9 @@ def sections(
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
             first, *others = job_sections(job, snapshot, past, free, thresholds)
-            return [_findings(related, snapshot.taken_at, keymap), first, *ended_in_job(snapshot, job.job_id), *others]
+            ended = ended_in_job(snapshot, job.job_id)
+            only_task = [] if shows_tasks(job) else [_slurm_task(task) for task in job.tasks]
+            return [_findings(related, snapshot.taken_at, keymap), first, *ended, *others, *only_task]
         case TaskRow(task=task):
             names = {worker.name for worker in task.workers}
             related = [found for found in snapshot.findings if not names.isdisjoint(worker_names_of(found))]
@@ -146,6 +149,10 @@ def _findings(findings: Sequence[Finding], now: datetime, keymap: Keymap) -> Sec
 
 
 def _task_sections(task: Task, past: Past, thresholds: Thresholds) -> list[Section]:
+    return [*_together(task.workers, thresholds, past), _slurm_task(task)]
+
+
+def _slurm_task(task: Task) -> Section:
     about = [
         Fact("step", figures.UNKNOWN if task.step_id is None else task.step_id),
         Fact("task id", figures.UNKNOWN if task.task_id is None else str(task.task_id)),
@@ -153,7 +160,7 @@ def _task_sections(task: Task, past: Past, thresholds: Thresholds) -> list[Secti
         Fact("pid", figures.UNKNOWN if task.pid is None else str(task.pid)),
         Fact("peak memory", f"{figures.bytes_text(task.max_rss_bytes)} resident, largest task of the step"),
     ]
-    return [*_together(task.workers, thresholds, past), Section("SLURM TASK", about)]
+    return Section("SLURM TASK", about)
 
 
 def _together(workers: Sequence[Worker], thresholds: Thresholds, past: Past = Past()) -> list[Section]:  # noqa: B008 - frozen
@@ -171,7 +178,7 @@ def _together(workers: Sequence[Worker], thresholds: Thresholds, past: Past = Pa
     use: list[Entry] = [
         Trend("CPU", past.cpu_percent, None if threads is None else 100 * threads, of_threads, "cpu"),
         Trend("memory", past.memory_bytes, limit, of_limit, role),
-        Fact("workers", _by_number(map(status_words, workers))),
+        Fact("workers", statuses(workers)),
     ]
     return [Section("USAGE", use)]
 
@@ -220,7 +227,3 @@ def _states(jobs: Sequence[Job]) -> Iterator[Entry]:
     yield Fact("jobs", ", ".join(f"{figures.count(number)} {state}" for state, number in counts.most_common()))
     for words, number in reasons.most_common(_MOST_REASONS):
         yield Fact(f"{figures.count(number)} wait" + ("s" if number == 1 else ""), words)
-
-
-def _by_number(words: Iterator[str]) -> str:
-    return ", ".join(f"{figures.count(number)} {word}" for word, number in Counter(words).most_common())

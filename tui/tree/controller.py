@@ -34,6 +34,7 @@ from dasktop.tui.view.rows import (
     Key,
     Row,
     WorkerRow,
+    shows_tasks,
     visible_rows,
 )
 from dasktop.tui.view.selection import next_place, places_of
@@ -153,9 +154,11 @@ class TreeController:
         return self._rows_of(filtered, is_unfolded)
 
     def _rows_of(self, filtered: FilteredSnapshot, is_unfolded: Callable[[Key], bool]) -> list[Row]:
+        whole = {job.job_id: job for job in self._snapshot.jobs} if self._snapshot is not None else {}
         rows = visible_rows(
             filtered.snapshot,
             is_unfolded,
+            has_task_rows=lambda job: shows_tasks(whole.get(job.job_id, job)),
             is_flat=self.view.is_flat,
             flat_order=flat_order(self.view),
             keeps_order=self.view.sort is not None,

@@ -43,6 +43,7 @@ from dasktop.tui.view.rows import (
     TaskRow,
     ThreadRow,
     WorkerRow,
+    shows_tasks,
 )
 from dasktop.tui.view.workers import status_words
 
@@ -88,6 +89,8 @@ class Cells(NamedTuple):
     """Text shown across the columns that do not apply to this row."""
     short_note: str = ""
     """A shorter note, if there is one."""
+    step: str = ""
+    """The SLURM task (``batch.0``) that has no row of its own, for the end of the label."""
 
 
 def cells(row: Row, taken_at: datetime, thresholds: Thresholds = DEFAULTS) -> Cells:
@@ -128,7 +131,7 @@ def managed_share(workers: Iterable[Worker], of: float | None) -> int | None:
 def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
     match row:
         case JobRow():
-            return _job(row.job, taken_at, thresholds)
+            return _job(row.job, taken_at, thresholds)._replace(step=_only_step(row.job))
         case TaskRow():
             return _task(row.task, row.job)
         case WorkerRow():
@@ -255,10 +258,24 @@ def _nodes(nodes: tuple[str, ...]) -> str:
     return short_host(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
 
 
+def _only_step(job: Job) -> str:
+    """Return the step and id of a job's task if that has no row of its own, and its node if the job has several."""
+    if shows_tasks(job) or not job.tasks:
+        return ""
+    [task] = job.tasks
+    step = _step(task)
+    return f"{step} · {short_host(task.node)}" if task.node and len(job.nodes) > 1 else step
+
+
+def _step(task: Task) -> str:
+    """Return ``batch.0``, with ``–`` for a part that is unknown; an empty text if both are."""
+    if task.step_id is None and task.task_id is None:
+        return ""
+    return f"{UNKNOWN if task.step_id is None else task.step_id}.{UNKNOWN if task.task_id is None else task.task_id}"
+
+
 def _task(task: Task, job: Job) -> Cells:
-    known = (task.step_id, task.task_id) != (None, None)
-    step = UNKNOWN if task.step_id is None else task.step_id
-    label = f"{step}.{UNKNOWN if task.task_id is None else task.task_id}" if known else UNKNOWN
+    label = _step(task) or UNKNOWN
     node = short_host(task.node) if task.node else _nodes(job.nodes) if len(job.nodes) == 1 else UNKNOWN
     if not task.workers:
         workers_elsewhere = any(other.workers and other.step_id is None for other in job.tasks)

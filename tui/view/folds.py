@@ -7,7 +7,7 @@ workers, because only then they are read.
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
-from dasktop.tui.view.rows import EARLIER, OTHERS, Key, split_earlier, split_jobs
+from dasktop.tui.view.rows import EARLIER, OTHERS, Key, shows_tasks, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """The levels of the tree."""
@@ -24,6 +24,7 @@ class Folds:
         self._chosen: dict[Key, bool] = {}
         self._level = WORKERS
         self._is_frozen = False
+        self._without_tasks: frozenset[Key] = frozenset()
 
     def is_unfolded(self, key: Key, *, by_default: bool = False) -> bool:
         """Return whether the rows below this row are shown."""
@@ -32,7 +33,8 @@ class Folds:
             return chosen
         if key[0] == "task":  # unfolding a single job shows its workers, too
             return by_default or self._level != TASKS
-        return by_default or _SHOWN_BELOW.get(str(key[0]), THREADS + 1) <= self._level
+        shown_below = WORKERS if key in self._without_tasks else _SHOWN_BELOW.get(str(key[0]), THREADS + 1)
+        return by_default or shown_below <= self._level
 
     def choose(self, key: Key, unfolded: bool) -> None:
         """Fold or unfold one row."""
@@ -60,7 +62,14 @@ class Folds:
         self._is_frozen = True
 
     def adapt(self, snapshot: Snapshot, lines: int) -> None:
-        """Choose the default for a screen of `lines` lines, unless frozen."""
+        """Choose the default for a screen of `lines` lines, unless frozen; and see which jobs have no rows for tasks.
+
+        Parameters
+        ----------
+        snapshot
+            Unfiltered.
+        """
+        self._without_tasks = frozenset(("job", job.job_id) for job in snapshot.jobs if not shows_tasks(job))
         if not self._is_frozen:
             self._level = WORKERS if _fits(lines, snapshot, self._thresholds) else JOBS
 
@@ -71,7 +80,7 @@ def _fits(lines: int, snapshot: Snapshot, thresholds: Thresholds) -> bool:
     recent, earlier = split_earlier(snapshot, jobs, thresholds)
     needed = bool(earlier) + bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)
     for job in recent:
-        needed += 1 + sum(1 + len(task.workers) for task in job.tasks)
+        needed += 1 + sum(shows_tasks(job) + len(task.workers) for task in job.tasks)
         if needed > lines:
             return False
     return needed <= lines

@@ -171,11 +171,11 @@ def line(
     columns = _columns(cells, layout, glyphs)
     if cells.note:
         columns = _with_note(columns, cells, layout)
-    pieces = [_label(row, cells, layout, glyphs)]
+    pieces = _label(row, cells, layout, glyphs)
     if is_context:
-        pieces = [pieces[0]._replace(role="quiet")]
+        pieces = [piece._replace(role="quiet") for piece in pieces]
     if margin is not None:
-        pieces = [margin, pieces[0]._replace(text=pieces[0].text[1:])]
+        pieces = [margin, pieces[0]._replace(text=pieces[0].text[1:]), *pieces[1:]]
     for column in columns.values():
         pieces += [Piece(" " * layout.gap), *column]
     return _merged(Piece(glyphs.encode(text), role) for text, role in pieces)
@@ -207,11 +207,12 @@ _LABEL_ROLES: dict[Kind, Role] = {
 }
 
 
-def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
+def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> list[Piece]:
+    """Return the label with the margin before it; the end of a job's label is quiet."""
     marker = "" if row.unfolded is None else glyphs.unfolded if row.unfolded else glyphs.folded
     start = " " * INDENT * row.depth + fit(marker, INDENT)
     words = cells.label
-    if row.kind == "task" and "node" in layout.chosen and not layout.node and cells.node:
+    if row.kind == "task" and _lacks_node(cells, layout):
         words += f"  {cells.node}"
     room = layout.label - len(start)
     if row.kind == "worker":
@@ -221,7 +222,27 @@ def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> Piece:
     role = "quiet" if row.kind == "job" and cells.tone == "quiet" else _LABEL_ROLES[row.kind]
     if row.kind == "thread" and (cells.cpu_percent or 0) > 0:
         role = "text"
-    return Piece(fit(" " + start + words, 1 + layout.label), role)
+    end = _label_end(cells, layout, room - width(printable(words))) if row.kind == "job" else ""
+    if not end:
+        return [Piece(fit(" " + start + words, 1 + layout.label), role)]
+    label = " " + start + printable(words)
+    return [Piece(label, role), Piece(fit(end, 1 + layout.label - width(label)), "quiet")]
+
+
+def _lacks_node(cells: Cells, layout: Layout) -> bool:
+    """Return whether a node is to be shown beside the label, because its column is left out."""
+    return "node" in layout.chosen and not layout.node and bool(cells.node)
+
+
+def _label_end(cells: Cells, layout: Layout, room: int) -> str:
+    """Return what follows the name of a job, as far as there is room: its only SLURM task, and its node."""
+    parts = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "") if part]
+    while parts:
+        end = "".join(f" · {part}" for part in parts)
+        if width(printable(end)) <= room:
+            return end
+        parts.pop(0)
+    return ""
 
 
 def _columns(cells: Cells, layout: Layout, glyphs: Glyphs) -> dict[ColumnName, list[Piece]]:

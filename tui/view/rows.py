@@ -151,6 +151,11 @@ Row = JobRow | ArrayRow | TaskRow | WorkerRow | ThreadRow | IdleRow | AskingRow 
 """One line of the tree."""
 
 
+def shows_tasks(job: Job) -> bool:
+    """Return whether a job has rows for its SLURM tasks: a single one is shown by the row of the job itself."""
+    return len(job.tasks) > 1
+
+
 def visible_rows(
     snapshot: Snapshot,
     is_unfolded: Callable[[Key], bool],
@@ -159,13 +164,14 @@ def visible_rows(
     flat_order: Callable[[Iterable[InJob]], Iterable[InJob]] = iter,
     keeps_order: bool = False,
     thresholds: Thresholds = DEFAULTS,
+    has_task_rows: Callable[[Job], bool] = shows_tasks,
 ) -> list[Row]:
     """Return the rows in display order.
 
     The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
     its workers outside SLURM, then the user's other jobs. Jobs that start workers for an unknown scheduler are listed
     with the cluster's, since they may belong to it. Until the scheduler has answered all jobs are at the top level.
-    The jobs of an array form one group.
+    The jobs of an array form one group. The workers of a job of one task are directly below the job.
 
     Parameters
     ----------
@@ -177,6 +183,8 @@ def visible_rows(
         Sorts the workers of a flat list; by default as in the tree.
     keeps_order
         Whether to keep the order of the snapshot's jobs.
+    has_task_rows
+        Returns whether a job has rows for its tasks; for a filtered snapshot, of which tasks may have been removed.
     """
     ours, others = split_jobs(snapshot, keeps_order=keeps_order)
     rows: list[Row] = []
@@ -187,12 +195,12 @@ def visible_rows(
             _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
         return rows
     recent, earlier = split_earlier(snapshot, ours, thresholds)
-    _add_jobs(rows, recent, None, 0, is_unfolded)
+    _add_jobs(rows, recent, None, 0, is_unfolded, has_task_rows)
     if earlier:
         unfolded = is_unfolded(EARLIER)
         rows.append(EarlierRow(key=EARLIER, unfolded=unfolded, jobs=earlier))
         if unfolded:
-            _add_jobs(rows, earlier, EARLIER, 1, is_unfolded)
+            _add_jobs(rows, earlier, EARLIER, 1, is_unfolded, has_task_rows)
     if snapshot.unplaced_workers:
         unfolded = is_unfolded(OUTSIDE)
         rows.append(OutsideRow(key=OUTSIDE, unfolded=unfolded, workers=snapshot.unplaced_workers))
@@ -202,7 +210,7 @@ def visible_rows(
         unfolded = is_unfolded(OTHERS)
         rows.append(OthersRow(key=OTHERS, unfolded=unfolded, jobs=others))
         if unfolded:
-            _add_jobs(rows, others, OTHERS, 1, is_unfolded)
+            _add_jobs(rows, others, OTHERS, 1, is_unfolded, has_task_rows)
     return rows
 
 
@@ -284,7 +292,12 @@ def _order(job: Job) -> tuple[int, bool, int, str]:
 
 
 def _add_jobs(
-    rows: list[Row], jobs: Iterable[Job], parent: Key | None, depth: int, is_unfolded: Callable[[Key], bool]
+    rows: list[Row],
+    jobs: Iterable[Job],
+    parent: Key | None,
+    depth: int,
+    is_unfolded: Callable[[Key], bool],
+    has_task_rows: Callable[[Job], bool],
 ) -> None:
     """Add rows for jobs; adjacent jobs of one array form a group."""
     seen: Counter[str] = Counter()
@@ -292,7 +305,7 @@ def _add_jobs(
         members = tuple(group)
         if array is None or len(members) == 1:
             for job in members:
-                _add_job(rows, job, parent, depth, is_unfolded)
+                _add_job(rows, job, parent, depth, is_unfolded, has_task_rows)
             continue
         # Running and pending jobs of one array may form two groups.
         key: Key = ("array", array, seen[array]) if seen[array] else ("array", array)
@@ -301,16 +314,28 @@ def _add_jobs(
         rows.append(ArrayRow(key=key, parent=parent, depth=depth, unfolded=unfolded, jobs=members))
         if unfolded:
             for job in members:
-                _add_job(rows, job, key, depth + 1, is_unfolded)
+                _add_job(rows, job, key, depth + 1, is_unfolded, has_task_rows)
 
 
-def _add_job(rows: list[Row], job: Job, parent: Key | None, depth: int, is_unfolded: Callable[[Key], bool]) -> None:
+def _add_job(
+    rows: list[Row],
+    job: Job,
+    parent: Key | None,
+    depth: int,
+    is_unfolded: Callable[[Key], bool],
+    has_task_rows: Callable[[Job], bool],
+) -> None:
     key: Key = ("job", job.job_id)
-    unfolded = is_unfolded(key) if job.tasks else None
+    shows_them = has_task_rows(job)
+    has_rows_below = bool(job.tasks) if shows_them else any(task.workers for task in job.tasks)
+    unfolded = is_unfolded(key) if has_rows_below else None
     rows.append(JobRow(key=key, parent=parent, depth=depth, unfolded=unfolded, job=job))
     if not unfolded:
         return
     for task_key, task in keyed_tasks(job):
+        if not shows_them:
+            _add_workers(rows, task.workers, key, task, depth + 1, is_unfolded, job.job_id)
+            continue
         unfolded = is_unfolded(task_key) if task.workers else None
         rows.append(TaskRow(key=task_key, parent=key, depth=depth + 1, unfolded=unfolded, task=task, job=job))
         if unfolded:

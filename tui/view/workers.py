@@ -1,5 +1,6 @@
 """The displayed status of a worker, in one word, and how many tasks it has. JSON keeps dask's figures. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -17,6 +18,11 @@ def status_words(worker: Worker) -> str:
     """Return a worker's status in one word; ``–``: unknown."""
     status = worker.status or UNKNOWN
     return _WORDS.get(status, status)
+
+
+def statuses(workers: Iterable[Worker]) -> str:
+    """Return how many of the workers have which status, the most common first: ``3 running, 1 paused``."""
+    return ", ".join(f"{count(number)} {word}" for word, number in Counter(map(status_words, workers)).most_common())
 
 
 def tasks_processing(worker: Worker) -> int | None:

@@ -182,7 +182,8 @@ class TestJob:
         assert f"{advice} ! a is paused warning: walltime-ending USAGE" in text
         assert "another's" not in text
         assert details_lines(shown, "worker")[0] == "! a is paused"
-        assert details_lines(shown, "task")[0] == "! a is paused"
+        two = replace(shown, jobs=(replace(shown.jobs[0], tasks=(*shown.jobs[0].tasks, task(task_id=1))),))
+        assert details_lines(two, "task")[0] == "! a is paused"
 
     def test_unmatched_job_says_so(self) -> None:
         assert "This job could not be matched to the cluster." in details_lines(snapshot([job("1", evidence=())]))
@@ -340,7 +341,20 @@ class TestGroups:
         assert lines == ["2 threads that run no dask task and use no CPU:", "  t1", "  t2"]
 
     def test_task_without_workers_says_so(self) -> None:
-        assert details_lines(snapshot([job("1", [task([])])]), "task")[0] == "no worker"
+        assert details_lines(snapshot([job("1", [task(), task(task_id=1)])]), "task")[0] == "no worker"
+
+    def test_job_of_one_task_has_its_details(self) -> None:
+        held = task([worker("a"), worker("b", status="paused")], max_rss_bytes=GIB)
+        lines = details_lines(snapshot([job("1", [held])]))
+        assert lines[lines.index("SLURM TASK") + 1 :] == [
+            "step        batch",
+            "task id     0",
+            "node        n012",
+            "pid         3990",
+            "peak memory 1.0G resident, largest task of the step",
+        ]
+        assert "            1 running, 1 paused" in lines
+        assert "SLURM TASK" not in details_lines(snapshot([job("1", [held, task(task_id=1)])]))
 
     def test_each_row_has_a_title(self) -> None:
         for row in visible_rows(everyday(), lambda _: True):
@@ -367,10 +381,11 @@ NO_FATE = Fate(state="X", exit_code=None, signal=None, ended_at=None, max_rss_by
 @pytest.mark.parametrize("state", [None, "RUNNING", "PENDING", "FAILED"])
 @pytest.mark.parametrize("fate", [None, NO_FATE])
 def test_unknown_is_never_zero(state: str | None, fate: Fate | None) -> None:
-    unknown: Job = job("1", [task([UNKNOWN_WORKER], step_id=None, task_id=None, node=None, pid=None)])
-    unknown = replace(unknown, state=state, fate=fate, **NOTHING_KNOWN)
-    for kind in ("job", "task", "worker"):
-        lines = details_lines(snapshot([unknown]), kind, cells=60)
+    of_task = task([UNKNOWN_WORKER], step_id=None, task_id=None, node=None, pid=None)
+    one = replace(job("1", [of_task]), state=state, fate=fate, **NOTHING_KNOWN)
+    several = replace(one, tasks=(of_task, replace(of_task, workers=())))
+    for of, kind in ((one, "job"), (several, "task"), (one, "worker")):
+        lines = details_lines(snapshot([of]), kind, cells=60)
         figures = [line for line in lines if not line.startswith("address")]
         assert not any(character == "0" for line in figures for character in line), lines
         assert any("–" in line for line in lines)

@@ -118,11 +118,11 @@ class TestFullDetails:
     async def test_details_open_and_close(self, size: tuple[int, int], back: str) -> None:
         async with running(size) as screen:
             await screen.show(everyday())
-            await screen.press("down", "down")
+            await screen.press("down")
             before = screen.everything
             await screen.press("enter")
             assert region(screen, DetailsPane) == Region(0, 0, size[0], size[1] - 1)
-            assert details(screen)[0].startswith((" worker SLURMCluster-0-0", " job 4711"))  # where jobs are folded
+            assert details(screen)[0].startswith((" worker SLURMCluster-0-0", " job 4710"))  # where jobs are folded
             assert screen.base.query_one(DetailsPane).has_focus
             assert screen.lines_of(KeyLine)[0].startswith(" esc back")
             await screen.show(everyday())
@@ -245,7 +245,7 @@ class TestDockedPane:
             await screen.show(everyday())
             await screen.press("d", "tab", "end")
             assert "more ↑" in details(screen)[0]
-            await screen.press("escape", "down", "down")
+            await screen.press("escape", "down")
             lines = details(screen)
             assert lines[0].startswith(" worker SLURMCluster-0-0")
             assert "more ↑" not in lines[0]
@@ -309,7 +309,7 @@ class TestCallStack:
 
     async def at_thread(self, screen: Screen) -> CallStack:
         await screen.show(self.shown())
-        await screen.press("down", "down", "right", "down", "enter", "t")
+        await screen.press("down", "right", "down", "enter", "t")
         (question,) = screen.feed.questions
         return question
 
@@ -340,13 +340,13 @@ class TestCallStack:
     async def test_call_stack_key_opens_the_details(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(self.shown())
-            await screen.press("down", "down", "right", "down", "t")
+            await screen.press("down", "right", "down", "t")
             assert "asking the worker…" in "\n".join(details(screen))
 
     async def test_call_stack_needs_a_selected_thread(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(self.shown())
-            await screen.press("t", "down", "t")
+            await screen.press("t", "t")
             assert screen.feed.questions == []
             assert details(screen) == []
             assert "no thread selected" in screen.lines_of(StatusLine)[0]
@@ -361,7 +361,7 @@ class TestCallStack:
         threads = (idle, thread(4002, task_key=None), thread(4003, task_seconds=3.0), thread(4004, task_seconds=9.0))
         async with running((80, 24)) as screen:
             await screen.show(shown(*threads) if is_read else shown())
-            await screen.press("down", "down", *keys)
+            await screen.press("down", *keys)
             if not is_read:
                 assert screen.feed.questions == []
                 assert screen.app._tree.table.rows[-1].kind == "asking"
@@ -374,7 +374,7 @@ class TestCallStack:
     async def test_key_on_a_worker_is_dropped_if_another_row_is_selected(self) -> None:
         async with running((80, 24)) as screen:
             await screen.show(snapshot([job("1", [task([worker("a")])])]))
-            await screen.press("down", "down", "t", "up")
+            await screen.press("down", "t", "up")
             await screen.show(self.shown())
             await screen.press("down")
             await screen.show(self.shown())
@@ -384,7 +384,7 @@ class TestCallStack:
         idle = thread(4001, task_key=None, cpu_percent=0.0)
         async with running((80, 24)) as screen:
             await screen.show(snapshot([job("1", [task([worker("a", threads=(idle,))])])]))
-            await screen.press("down", "down", "t")
+            await screen.press("down", "t")
             assert screen.feed.questions == []
             assert "no thread of worker a runs a task" in screen.lines_of(StatusLine)[0]
 

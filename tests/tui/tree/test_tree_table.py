@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.terminal.theme import styles_of
 from dasktop.tui.tree.table import TreeTable
@@ -17,6 +17,7 @@ from dasktop.tui.view.rows import JobRow, Key, Row, visible_rows
 from dasktop.tui.view.selection import reselect
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, task, worker
 
+FIRST_WORKER = ("worker", everyday().jobs[0].tasks[0].workers[0].address)
 TASK = ("task", "4709", "batch", 0)
 
 
@@ -88,14 +89,19 @@ def many_jobs(count: int, first: int = 1000) -> Snapshot:
     return snapshot([job(str(first + number)) for number in range(count)])
 
 
+def of_two_tasks(job_id: str) -> Job:
+    of = busy_job(job_id, 0)
+    return replace(of, tasks=(*of.tasks, task(task_id=1)))
+
+
 class TestKeys:
     @pytest.mark.parametrize(
         ("keys", "key"),
         [
-            ("down", TASK),
-            ("j", TASK),
-            ("j j k", TASK),
-            ("down down up", TASK),
+            ("down", FIRST_WORKER),
+            ("j", FIRST_WORKER),
+            ("j j k", FIRST_WORKER),
+            ("down down up", FIRST_WORKER),
             ("up", ("job", "4709")),
             ("G", ("others",)),
             ("end", ("others",)),
@@ -134,10 +140,10 @@ class TestKeys:
             await pilot.press(unfold)
             await pilot.pause()
             assert app.lines[0].startswith(" ▾ 4709")
-            assert app.lines[1].startswith("   ▾ batch.0")
+            assert app.lines[1].startswith("   ▸ SLURMCluster-0-0")
 
     async def test_left_selects_parent_right_selects_child(self) -> None:
-        app = TableApp(snapshot([busy_job("4709", 0)]))
+        app = TableApp(snapshot([of_two_tasks("4709")]))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.press("right")
             assert selected_key(app) == TASK
@@ -154,7 +160,7 @@ class TestKeys:
             assert "nothing here" in app.lines[1]
 
     async def test_click_selects_and_on_the_marker_toggles(self) -> None:
-        app = TableApp(snapshot([busy_job("4709", 0)]))
+        app = TableApp(snapshot([of_two_tasks("4709")]))
         async with app.run_test(size=(100, 20), notifications=True) as pilot:
             await pilot.click(CountingTable, offset=(20, 1))
             assert selected_key(app) == TASK
@@ -194,8 +200,8 @@ class TestSelection:
             jobs = [job("1", [task([worker(name) for name in names])]), busy_job("2", 2)]
             return visible_rows(snapshot(jobs), lambda key: key[0] != "worker")
 
-        assert rows("a", "b")[reselect(rows("a", "b", "c"), 4, rows("a", "b"))].key == worker_key("b")
-        assert rows()[reselect(rows("a"), 2, rows())].key == ("task", "1", "batch", 0)
+        assert rows("a", "b")[reselect(rows("a", "b", "c"), 3, rows("a", "b"))].key == worker_key("b")
+        assert rows()[reselect(rows("a"), 1, rows())].key == ("job", "1")
 
     async def test_selection_is_kept_while_rows_change(self) -> None:
         app = TableApp(many_jobs(5))
@@ -314,7 +320,7 @@ class TestDrawing:
         app = TableApp(shown)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await pilot.pause()
-            assert app.table.virtual_size.height == 41_002
+            assert app.table.virtual_size.height == 41_001
             height = app.table.size.height
             for keys in ("G", "pageup", "g"):
                 worked_out = app.table.rendered = 0
@@ -342,8 +348,7 @@ class TestDrawing:
             assert "n000" in app.lines[0]
             await pilot.resize_terminal(80, 24)
             await pilot.pause()
-            assert "n000" not in app.lines[0]
-            assert app.lines[1].startswith("   ▾ batch.0  n000")
+            assert app.lines[0].startswith(" ▾ 4709 dask-worker · n000")
 
     async def test_resizing_keeps_the_selection_in_view(self) -> None:
         app = TableApp(many_jobs(100))

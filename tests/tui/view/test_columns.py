@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from dasktop.collectors.model.snapshot import Task
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.draw.text_width import width
@@ -79,11 +81,14 @@ class TestLayout:
         assert text.index("PENDING") == head.text.index("STATE")
         assert text.index("cpu") == head.text.index("PARTITION")
 
-    def test_task_label_names_a_hidden_node(self) -> None:
-        [row] = [row for row in rows(snapshot([busy_job("1", 0)])) if row.kind == "task"]
+    @pytest.mark.parametrize("others", [(), (task([worker("z")], task_id=1),)])
+    def test_label_names_a_hidden_node(self, others: tuple[Task, ...]) -> None:
+        of = busy_job("1", 0)
+        shown = rows(snapshot([replace(of, tasks=(*of.tasks, *others))]))
+        row = next(row for row in shown if row.kind == ("task" if others else "job"))
         held = cells(row, TAKEN_AT)
-        assert "n000" in line(row, held, fit_layout(79), UNICODE)[0].text
-        assert "n000" not in line(row, held, fit_layout(79, ("state", "cpu")), UNICODE)[0].text
+        assert "n000" in "".join(piece.text for piece in line(row, held, fit_layout(79), UNICODE))
+        assert "n000" not in "".join(piece.text for piece in line(row, held, fit_layout(79, ("state", "cpu")), UNICODE))
 
 
 class TestMoreCells:
@@ -110,7 +115,9 @@ class TestMoreCells:
         assert texts_of("job", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "long", "physics"]
 
     def test_task_sums_up_and_worker_shows_its_own(self) -> None:
-        assert texts_of("task", self.SHOWN, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "", ""]
+        [of] = self.SHOWN.jobs
+        two = snapshot([replace(of, tasks=(*of.tasks, task(task_id=1)))])
+        assert texts_of("task", two, *self.COLUMNS) == ["7", "7", "1.0G", "15s", "", ""]
         assert texts_of("worker", self.SHOWN, *self.COLUMNS) == ["4", "7", "1.0G", "<5s", "", ""]
 
     def test_unknown_is_a_dash(self) -> None:

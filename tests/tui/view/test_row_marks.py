@@ -30,7 +30,7 @@ def test_no_findings_no_marks():
 
 def test_worker_and_its_parents_are_marked():
     at = worker("SLURMCluster-0-2").address
-    expected = {"job/1": "!", "task/1/batch/0": "!", f"worker/{at}": "!"}
+    expected = {"job/1": "!", f"worker/{at}": "!"}
     assert marked([found(job_id="1", worker="SLURMCluster-0-2")]) == expected
     assert marked([found(job_id="1", worker="SLURMCluster-0-2")], unfolded=False) == {"job/1": "!"}
 
@@ -60,14 +60,13 @@ async def test_marks_show_on_screen_and_in_text():
         await screen.show(shown)
         assert [line.split()[:2] for line in screen.tree if line.startswith("!")] == [
             ["!▾", "1"],
-            ["!", "▾"],
             ["!", "▸"],
         ]
         await screen.press("home", "m")
         assert screen.tree[0].startswith("*▾ 1")
         await screen.show(replace(shown, findings=()))
         assert not any(line.startswith("!") for line in [*screen.tree, *screen.lines_of(FindingsBanner)])
-    assert sum(line.startswith("!") for line in plain_tree(shown).splitlines()) == 3
+    assert sum(line.startswith("!") for line in plain_tree(shown).splitlines()) == 2
 
 
 async def test_silent_worker_has_status_silent():

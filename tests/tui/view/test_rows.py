@@ -76,24 +76,39 @@ class TestRows:
         ]
 
     def test_folded_rows_are_not_made(self) -> None:
-        shown = snapshot([job("1", [task([worker("a"), worker("b")])])])
+        shown = snapshot([job("1", [task([worker("a"), worker("b")]), task(task_id=1)])])
         task_key = ("task", "1", "batch", 0)
         assert len(rows_of(shown)) == 1
-        assert [row.key for row in rows_of(shown, ("job", "1"))] == [("job", "1"), task_key]
-        assert len(rows_of(shown, ("job", "1"), task_key)) == 4
+        assert [row.key for row in rows_of(shown, ("job", "1"))] == [
+            ("job", "1"),
+            task_key,
+            ("task", "1", "batch", 1),
+        ]
+        assert len(rows_of(shown, ("job", "1"), task_key)) == 5
         assert len(rows_of(shown, task_key)) == 1
 
     def test_rows_know_parent_and_depth(self) -> None:
-        shown = snapshot([job("1", [task([worker("a", threads=(thread(7),))])])])
-        rows = visible_rows(shown, all_unfolded)
-        assert [row.depth for row in rows] == [0, 1, 2, 3]
-        assert [row.parent for row in rows] == [None, *(row.key for row in rows[:-1])]
-        assert rows[-1].key == ("thread", worker("a").address, 7)
-        assert [row.unfolded for row in rows] == [True, True, True, None]
+        held = task([worker("a", threads=(thread(7),))])
+        rows = visible_rows(snapshot([job("1", [held, task(task_id=1)])]), all_unfolded)
+        assert [row.depth for row in rows] == [0, 1, 2, 3, 1]
+        assert [row.parent for row in rows] == [None, *(row.key for row in rows[:-2]), rows[0].key]
+        assert rows[-2].key == ("thread", worker("a").address, 7)
+        assert [row.unfolded for row in rows] == [True, True, True, None, None]
+
+    def test_workers_of_the_only_task_are_below_the_job(self) -> None:
+        held = task([worker("a", threads=(thread(7),)), worker("b")])
+        rows = visible_rows(snapshot([job("1", [held])]), lambda key: key[0] != "worker")
+        assert [row.kind for row in rows] == ["job", "worker", "worker"]
+        assert [(row.depth, row.parent) for row in rows[1:]] == [(1, ("job", "1"))] * 2
+        assert [getattr(row, "task", None) for row in rows[1:]] == [held] * 2
+        assert len(rows_of(snapshot([job("1", [held])]))) == 1
+
+    def test_only_task_without_workers_leaves_nothing_to_unfold(self) -> None:
+        assert [row.unfolded for row in visible_rows(snapshot([job("1", [task()])]), all_unfolded)] == [None]
 
     def test_rows_without_children_cannot_unfold(self) -> None:
-        shown = snapshot([pending("1"), job("2", [task()])])
-        assert [row.unfolded for row in visible_rows(shown, all_unfolded)] == [True, None, None]
+        shown = snapshot([pending("1"), job("2", [task(), task(task_id=1)])])
+        assert [row.unfolded for row in visible_rows(shown, all_unfolded)] == [True, None, None, None]
 
     def test_indistinguishable_tasks_have_unique_keys(self) -> None:
         unknown = [task([worker(name)], step_id=None, task_id=None) for name in "ab"]
@@ -251,9 +266,10 @@ def test_each_object_has_exactly_one_row(shown: Snapshot) -> None:
     assert len({row.key for row in rows}) == len(rows)
 
     tasks = [task for job in shown.jobs for task in job.tasks]
+    with_rows = [task for job in shown.jobs if len(job.tasks) > 1 for task in job.tasks]
     workers = [worker for task in tasks for worker in task.workers] + list(shown.unplaced_workers)
     threads = [thread for worker in workers for thread in worker.threads]
-    expected = Counter(map(id, [*shown.jobs, *tasks, *workers, *threads]))
+    expected = Counter(map(id, [*shown.jobs, *with_rows, *workers, *threads]))
     kinds = ("job", "task", "worker", "thread")
     assert Counter(id(getattr(row, row.kind)) for row in rows if row.kind in kinds) == expected
 
@@ -387,8 +403,17 @@ class TestOtherCells:
         [("batch", 0, "batch.0"), ("0", 3, "0.3"), ("0", None, "0.–"), (None, None, "–")],
     )
     def test_task_label_has_step_and_id(self, step_id: str | None, task_id: int | None, label: str) -> None:
-        shown = snapshot([job("1", [task([worker("a")], step_id=step_id, task_id=task_id)])])
-        assert cells_of(shown, "task", "1", step_id, task_id).label == label
+        held = task([worker("a")], step_id=step_id, task_id=task_id)
+        two = snapshot([job("1", [held, task(step_id="1")])])
+        assert cells_of(two, "task", "1", step_id, task_id).label == label
+        one = cells_of(snapshot([job("1", [held])]), "job", "1")
+        assert (one.label, one.step) == ("1 dask-worker", label.strip("–") and label)
+
+    def test_job_of_several_nodes_names_that_of_its_only_task(self) -> None:
+        of = job("1", [task([worker("a")], node="n2.example.org")], nodes=("n1", "n2"))
+        held = cells_of(snapshot([of]), "job", "1")
+        assert (held.step, held.node) == ("batch.0 · n2", "2 nodes")
+        assert cells_of(snapshot([replace(of, tasks=(*of.tasks, task(task_id=1)))]), "job", "1").step == ""
 
     def test_worker_placed_by_its_host_is_marked(self) -> None:
         shown = snapshot([job("1", [task([worker("a", evidence="host"), worker("b")])])])
@@ -507,6 +532,23 @@ class TestFolds:
         folds.choose_level(1)
         folds.choose(("job", "1"), True)
         assert folds.is_unfolded(("task", "1", "batch", 0))
+
+    def test_level_of_tasks_folds_jobs_of_one_task(self) -> None:
+        two = job("2", [task([worker("b")]), task([worker("c")], task_id=1)])
+        shown = snapshot([job("1", [task([worker("a")])]), two])
+        folds = Folds()
+        folds.adapt(shown, 100)
+
+        def kinds() -> list[str]:
+            return [row.kind for row in visible_rows(shown, folds.is_unfolded)]
+
+        assert kinds() == ["job", "worker", "job", "task", "worker", "task", "worker"]
+        folds.choose_level(2)
+        assert kinds() == ["job", "job", "task", "task"]
+        folds.choose(("job", "1"), True)
+        assert kinds() == ["job", "worker", "job", "task", "task"]
+        folds.choose_level(1)
+        assert kinds() == ["job", "job"]
 
     def test_unfolding_all_overrides_jobs_not_workers(self) -> None:
         folds = Folds()
@@ -631,7 +673,7 @@ class TestJobsThatEndedEarlier:
     def test_they_take_one_line(self) -> None:
         folds = Folds()
         shown = snapshot([job("9", [task([worker("a")])]), *(self.ended_before(job_id, 16) for job_id in "12345678")])
-        folds.adapt(shown, 4)
+        folds.adapt(shown, 3)
         assert folds.is_unfolded(("job", "9"))
         assert not folds.is_unfolded(EARLIER)
         folds.choose(EARLIER, True)

@@ -256,8 +256,11 @@ class TestPathOfFinding:
 
     def test_path_of_a_worker_has_its_parents(self) -> None:
         at = worker("ann").address
+        assert places(two_jobs(), worker="ann", job_id="10") == (("job", "10"), ("worker", at))
+        of = two_jobs().jobs[0]
+        shown = snapshot([replace(of, tasks=(*of.tasks, task([worker("eve")], task_id=1)))])
         whole = (("job", "10"), ("task", "10", "batch", 0), ("worker", at))
-        assert places(two_jobs(), worker="ann", job_id="10") == whole
+        assert places(shown, worker="ann", job_id="10") == whole
 
     def test_departed_worker_leads_to_its_job(self) -> None:
         assert places(two_jobs(), worker="eve", job_id="10") == (("job", "10"),)
