@@ -20,7 +20,7 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.runtime.sampler import Sampler
 from tests.support.dasktop_program import PATIENT, Result, dasktop_limited_to, patient_dasktop
-from tests.support.isolated_environment import QUIET_DASK, with_default_dask_settings
+from tests.support.isolated_environment import FORKSERVER, QUIET_DASK, with_default_dask_settings
 from tests.support.notebook import Notebook
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -82,8 +82,8 @@ def scene(real_slurm, tmp_path_factory):
             "from distributed import Client\n"
             "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
             "client = Client(cluster)\n"
-            # The scheduler and the worker by hand have dask's default settings; the twelve others save CPU time.
-            f"import os; os.environ.update({QUIET_DASK})\n"
+            # The scheduler and the workers that the notebook does not start have dask's default settings.
+            f"import os; os.environ.update({QUIET_DASK | FORKSERVER})\n"
             "cluster.scale(jobs=2)"
         )
         address = notebook.value("cluster.scheduler_address")

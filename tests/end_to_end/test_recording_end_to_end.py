@@ -14,6 +14,7 @@ from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
 from tests.support.dasktop_program import PATIENT, dasktop
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -47,7 +48,7 @@ def run(real_slurm, tmp_path_factory) -> Run:
     """Record two busy jobs until accounting has both: one is cancelled, then the cluster releases the other."""
     folder, environment = tmp_path_factory.mktemp("run"), real_slurm.environment
     recorded = folder / "recorded.ndjson.gz"
-    with Notebook(environment, folder) as notebook:
+    with Notebook(environment | FORKSERVER, folder) as notebook:
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
             "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo')"
