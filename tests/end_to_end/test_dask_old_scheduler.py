@@ -14,6 +14,7 @@ from dasktop.collectors.model.snapshot import Thread
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
 from tests.support.dasktop_program import PATIENT
+from tests.support.isolated_environment import SPAWN
 from tests.support.job_release import JobRelease
 from tests.support.old_environment import old_environment
 from tests.support.terminal import Terminal
@@ -87,7 +88,7 @@ def old_scheduler(old_python: Path) -> Iterator[Scheduler]:
 
 @pytest.fixture(scope="module")
 def old_workers(old_python: Path, old_scheduler: Scheduler) -> Iterator[Workers]:
-    place = {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0"}
+    place = SPAWN | {"SLURM_JOB_ID": "4711", "SLURM_PROCID": "0"}
     with Workers(
         old_scheduler.address, "--nthreads", "2", "--name", "old", count=2, python=old_python, environment=place
     ) as workers:

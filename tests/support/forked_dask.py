@@ -15,6 +15,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from unittest import mock
 
+from tests.support.startup import worker_server
+
 MODULES = ("distributed.cli.dask_scheduler", "distributed.cli.dask_worker")
 _PREFIX = "DASK_"
 _configured: list[dict[str, str]] = []
@@ -62,4 +64,6 @@ def _run(module: str, arguments: list[str], environment: dict[str, str], log: st
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     tempfile.tempdir = None  # so that it is read again
     sys.argv = [module, *arguments]
+    if worker_server.is_wanted(["-m", *sys.argv]):
+        worker_server.start()
     importlib.import_module(module).main(arguments)

@@ -27,7 +27,12 @@ STARTUP = str(Path(__file__).parent / "startup")
 """A folder with a ``sitecustomize.py`` for the processes that tests start."""
 
 FORKSERVER = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
-"""Workers of a nanny are forked from a process that has imported distributed: their parent is not the nanny."""
+"""Workers of a nanny are forked from a process that has imported distributed: their parent is not the nanny.
+
+See `tests.support.startup.worker_server`.
+"""
+SPAWN = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "spawn"}
+"""dask's default: the parent of workers is their nanny."""
 
 
 def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:

@@ -16,7 +16,6 @@ from dasktop.collectors.scaling.shipped_results import unreplicated_results
 from dasktop.collectors.scaling.shipped_scaling import ScaleHandler
 from tests.support import snapshots
 from tests.support.dask_processes import Scheduler, Workers
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.job_release import JobRelease
 from tests.support.waiting import until
 
@@ -197,7 +196,7 @@ async def test_busy_worker_gets_the_handler_later(tmp_path: Path) -> None:
         ctypes.PyDLL(None).sleep(4)
         return "all of it"
 
-    with Scheduler() as scheduler, Workers(scheduler.address, "--nthreads", "1", count=2, environment=FORKSERVER):
+    with Scheduler() as scheduler, Workers(scheduler.address, "--nthreads", "1", count=2):
         async with Client(scheduler.address, asynchronous=True) as client:
             identity = await client.scheduler.identity(n_workers=-1)
             busy, _ = identity["workers"]

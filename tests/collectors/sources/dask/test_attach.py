@@ -15,9 +15,11 @@ from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from dasktop.collectors.sources.dask.shipped_scheduler import READING
 from tests.support.dask_processes import Scheduler, Workers, places_are_read, read_until
+from tests.support.isolated_environment import SPAWN
 from tests.support.reserved_ports import reserved_ports
 from tests.support.waiting import PATIENCE_SECONDS, until
 
+WITH_NANNIES = ("--nthreads", "3", "--memory-limit", "300MB", "--name", "jo")
 Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, dashboard_address=":0")
 """A scheduler in the process of the test."""
 
@@ -25,7 +27,7 @@ Bare = partial(SchedulerInProcess, host="127.0.0.1", port=0, dashboard=False, da
 async def test_reading_of_a_running_cluster() -> None:
     with (
         Scheduler() as scheduler,
-        Workers(scheduler.address, "--nthreads", "3", "--memory-limit", "300MB", "--name", "jo", count=2) as nannies,
+        Workers(scheduler.address, *WITH_NANNIES, count=2, environment=SPAWN) as nannies,
         Workers(scheduler.address, "--no-nanny", "--memory-limit", "0", "--name", "17") as lonely,
     ):
         collector = DaskCollector(scheduler.address)
