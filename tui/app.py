@@ -282,6 +282,10 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         """Show the log of the selected row's job."""
         self._logs.open(self.selected_job_id, self._snapshot)
 
+    def open_log(self, job_id: str) -> None:
+        """Show the log of a job."""
+        self._logs.open(job_id, self._snapshot)
+
     def on_choice_arrived(self, message: ChoiceArrived) -> None:
         """Show the schedulers found."""
         self._switching.take(message.choice)

@@ -227,6 +227,24 @@ async def _(screen: Screen, key: str) -> None:
     assert selected(screen) == ("job", "4701")
 
 
+@walk("act")
+async def _(screen: Screen, key: str) -> None:
+    lost = Finding(
+        code="lost-job",
+        severity="error",
+        job_id="4701",
+        worker=None,
+        message="job 4701 is lost",
+        advice="dasktop scale --replace-lost resubmits it",
+        since=None,
+    )
+    await screen.show(replace(of_the_walk(), findings=(lost,)))
+    await screen.press("F", key)
+    assert page_of(screen) is PlanBox
+    await screen.press("y")
+    assert len(screen.feed.plans) == 1
+
+
 @walk("dismiss")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("F", key, "enter")

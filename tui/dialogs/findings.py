@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from dasktop.collectors.model.jobs import job_ids_of
+from dasktop.collectors.model.plan import Target
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.view.dismissed import Dismissed
+from dasktop.tui.view.finding_actions import FindingAction, why_not
 from dasktop.tui.view.finding_rows import Place, places_to_look
-from dasktop.tui.view.keys import Keymap
+from dasktop.tui.view.keys import SCREEN, Keymap
 from dasktop.tui.widgets.header import FindingsBanner
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ class FindingsApp(PagesApp):
 
     _banner: FindingsBanner
     _keys: Keymap
+    _read_only: bool
     _findings_view: "FindingsView | None" = None
 
     @cached_property
@@ -41,6 +45,14 @@ class FindingsApp(PagesApp):
         """Select the first row of the tree that a finding is about; return whether there is one."""
         raise NotImplementedError
 
+    def ask_to_apply(self, target: Target) -> None:
+        """Show the plan for a target, and carry it out if the user confirms."""
+        raise NotImplementedError
+
+    def open_log(self, job_id: str) -> None:
+        """Show the log of a job."""
+        raise NotImplementedError
+
     def action_findings(self) -> None:
         """Show all findings."""
         self._show_findings(None)
@@ -52,7 +64,9 @@ class FindingsApp(PagesApp):
             self._findings_view = FindingsView()
         if self._snapshot is not None:
             view, dismissed = self._findings_view, self._dismissed
-            self.push_screen(FindingsPage(self._snapshot, self._glyphs, view, dismissed, selected, self._keys))
+            self.push_screen(
+                FindingsPage(self._snapshot, self._glyphs, view, dismissed, self._why_not, selected, self._keys)
+            )
 
     def on_findings_banner_chosen(self, message: FindingsBanner.Chosen) -> None:
         """Show all findings, with the one selected that was clicked."""
@@ -65,14 +79,17 @@ class FindingsApp(PagesApp):
 
     def on_findings_page_go_to(self, message: "FindingsPage.GoTo") -> None:
         """Go to what a finding is about; else say why not."""
-        from dasktop.tui.dialogs.findings_page import FindingsPage
-
         places = list(places_to_look(message.finding))
         if any(self._go_to(message.finding, place) for place in places):
             return
+        reason = "its jobs and workers are not listed any more" if places else "it is about the whole cluster"
+        self._refuse(f"no row to go to: {reason}")
+
+    def _refuse(self, why: str) -> None:
+        from dasktop.tui.dialogs.findings_page import FindingsPage
+
         if isinstance(self.screen, FindingsPage):
-            reason = "its jobs and workers are not listed any more" if places else "it is about the whole cluster"
-            self.screen.refuse(f"no row to go to: {reason}")
+            self.screen.refuse(why)
 
     def _go_to(self, finding: Finding, place: Place) -> bool:
         """Go to one place; return whether there is something about the finding."""
@@ -92,6 +109,26 @@ class FindingsApp(PagesApp):
                 self._close_from(WorkPage)
                 self.action_work(name)
         return True
+
+    def on_findings_page_act(self, message: "FindingsPage.Act") -> None:
+        """Carry out the advice of a finding; a plan asks first."""
+        action = message.action
+        match action.key_id:
+            case "failures":
+                self._go_to(message.finding, "failures")
+            case "log":
+                self.open_log(job_ids_of(message.finding)[0])
+            case "call_stack" if not self.go_to_finding(message.finding):
+                self._refuse("its workers are not listed any more")
+            case key_id:
+                self._close_pages()
+                if action.target is not None:
+                    self.ask_to_apply(action.target)
+                else:
+                    self.call_later(self.run_action, SCREEN[key_id].action)
+
+    def _why_not(self, action: FindingAction) -> str:
+        return why_not(action, read_only=self._read_only, is_replay=self._banner.is_replay)
 
     def _close_from(self, kind: type[Screen[None]]) -> None:
         """Close the first open page of a kind and those over it, so that each kind is open once."""

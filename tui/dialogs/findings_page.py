@@ -1,6 +1,6 @@
 """The page with all findings and source errors: a table, and details of the selected row. Follows the snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
@@ -16,10 +16,11 @@ from dasktop.collectors.text.patterns import remark
 from dasktop.tui.dialogs.table_page import TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.prose import Section
+from dasktop.tui.draw.prose import Section, Words
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.dismissed import Dismissed, dismissed_words
+from dasktop.tui.view.finding_actions import FindingAction, action_of
 from dasktop.tui.view.finding_columns import (
     MEANINGS,
     FindingLayout,
@@ -44,6 +45,7 @@ from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
 from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.footer import Entry
 from dasktop.tui.widgets.lines import Lines
 from dasktop.tui.widgets.row_table import RowTable
 from dasktop.tui.widgets.status_line import StatusLine
@@ -158,6 +160,8 @@ class FindingsPage(TablePage[FindingsRow]):
         The snapshot that is shown.
     view
         The filter and the selection; changed by keys.
+    why_not
+        Returns why an action is not possible; empty: it is.
     dismissed
         Findings that are left out and counted; changed by keys.
     selected
@@ -173,13 +177,21 @@ class FindingsPage(TablePage[FindingsRow]):
             super().__init__()
             self.finding = finding
 
+    class Act(Message):
+        """The user wants to carry out an action."""
+
+        def __init__(self, finding: Finding, action: FindingAction) -> None:
+            super().__init__()
+            self.finding = finding
+            self.action = action
+
     class DismissedChanged(Message):
         """Other findings are dismissed now."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the details pane, whose key it is, too.
         *bound(priority=True, go_to_row="go_to"),
-        *bound(dismiss="dismiss_finding", undismiss="undismiss"),
+        *bound(act="act", dismiss="dismiss_finding", undismiss="undismiss"),
         *bound(findings=("back", ""), failures="app.failures", work="app.work"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FINDINGS
@@ -192,6 +204,7 @@ class FindingsPage(TablePage[FindingsRow]):
         glyphs: Glyphs,
         view: FindingsView,
         dismissed: Dismissed,
+        why_not: Callable[[FindingAction], str],
         selected: Finding | None = None,
         keymap: Keymap = NO_KEYMAP,
     ) -> None:
@@ -201,9 +214,11 @@ class FindingsPage(TablePage[FindingsRow]):
         self._heads = _Heads(glyphs)
         self._findings_view = view
         self._dismissed = dismissed
+        self._why_not = why_not
         self._first = selected
         self._keys = keymap
         self._foot = _Foot(glyphs)
+        self._shown_action = ""
         self._status = StatusLine(glyphs)
 
     def above(self) -> Sequence[Widget]:
@@ -243,10 +258,40 @@ class FindingsPage(TablePage[FindingsRow]):
         if pattern and rows:
             rows, message = finding_rows(snapshot, findings, pattern), f"nothing matches {pattern}{remark(pattern)}"
         self._rows_table.show(rows, snapshot.taken_at, message)
+        self._label_action()
+
+    def _label_action(self) -> None:
+        """List the key of the action with its name."""
+        action = self._possible_action
+        short = action.short if action is not None else ""
+        if short != self._shown_action:
+            self._shown_action = short
+            self.refresh_bindings()
 
     def details_of(self, row: FindingsRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
-        return finding_title(row), finding_sections(row, self._snapshot.taken_at, self._keys)
+        title, sections = finding_title(row), finding_sections(row, self._snapshot.taken_at, self._keys)
+        action = self._possible_action
+        if action is not None and action.key_id != "failures":  # the key of that replaces its advice
+            key = first_key("act", self._keys)
+            words = f"{key} {action.does}{', after asking' if action.target is not None else ''}"
+            sections = [*sections, Section("", [Words(words, "key", 2)])]
+        return title, sections
+
+    @property
+    def _action(self) -> FindingAction | None:
+        row = self.table.selected
+        return action_of(row.finding) if isinstance(row, FindingRow) else None
+
+    @property
+    def _possible_action(self) -> FindingAction | None:
+        action = self._action
+        return action if action is not None and not self._why_not(action) else None
+
+    def label_of(self, entry: Entry) -> str:
+        """Name the action of the selected finding."""
+        action = self._possible_action
+        return action.short if entry.key_id == "act" and action is not None else super().label_of(entry)
 
     def on_row_table_moved(self, message: RowTable.Moved) -> None:
         """Remember the selected row."""
@@ -254,6 +299,7 @@ class FindingsPage(TablePage[FindingsRow]):
         self._remember()
 
     def _remember(self) -> None:
+        self._label_action()
         self._findings_view.selected = None if self.table.selected is None else self.table.selected.key
 
     def on_findings_table_opened(self, message: FindingsTable.Opened) -> None:
@@ -268,6 +314,18 @@ class FindingsPage(TablePage[FindingsRow]):
                 self.post_message(self.GoTo(finding))
             case SourceErrorRow():
                 self.refuse("an error of a source is about no row")
+
+    def action_act(self) -> None:
+        """Carry out the advice of the selected finding, or say why not."""
+        row, action = self.table.selected, self._action
+        if not isinstance(row, FindingRow):
+            self.refuse("an error of a source has no advice")
+        elif action is None:
+            self.refuse("no key carries out this advice" if row.finding.advice else "there is no advice")
+        elif reason := self._why_not(action):
+            self.refuse(reason)
+        else:
+            self.post_message(self.Act(row.finding, action))
 
     def action_dismiss_finding(self) -> None:
         """Dismiss the selected finding until it changes."""

@@ -297,6 +297,10 @@ class ScalingActions:
         if job_ids := self.chosen_jobs:
             self._scaling.release(job_ids)
 
+    def ask_to_apply(self, target: Target) -> None:
+        """Show the plan for a target, and carry it out if the user confirms."""
+        self._scaling.ask(target)
+
     def action_replace_lost(self) -> None:
         """Resubmit jobs that have ended in SLURM but that the cluster object still expects."""
         self._scaling.replace_lost()

@@ -166,6 +166,7 @@ FAILURES: HelpGroups = (
 FINDINGS: HelpGroups = (
     (
         _row("go_to_row", description="go to its row in the tree, on W or on E (or double click)"),
+        _row("act"),
         _row("dismiss", "undismiss", description="dismiss until it changes; show the dismissed ones again"),
         _row("toggle_details", description="show or hide the details"),
         _row("failures"),

@@ -8,6 +8,8 @@ from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsTable
 from dasktop.tui.dialogs.page import Layout, TextView
 from dasktop.tui.dialogs.work_page import WorkPage
+from dasktop.tui.logs.screen import LogScreen
+from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.status_line import StatusLine
@@ -216,6 +218,68 @@ async def test_a_page_whose_findings_are_all_dismissed_says_so():
         await screen.show(snapshot([busy_job("4709", 0)], findings=(found(),)))
         await screen.press("F", "delete", "enter", "x")
         assert [line.strip() for line in table(screen)] == ["No other findings."]
+
+
+IDLE = found(
+    "job 4710 is idle", code="idle-allocation", job_id="4710", advice="dasktop scale --release 4710 releases it"
+)
+
+
+async def test_advice_is_carried_out_after_asking():
+    jobs = [busy_job("4709", 0), busy_job("4710", 1)]
+    async with running((120, 30)) as screen:
+        await screen.show(snapshot(jobs, findings=(IDLE, found("look", advice="use fewer threads"))))
+        await screen.press("F")
+        assert "a release" in lines_on(screen.app)[-1]
+        assert "a releases job 4710, after asking" in details(screen)
+        await screen.press("down")
+        assert "a act" in lines_on(screen.app)[-1]
+        assert "a " not in details(screen).replace("a_package", "")
+        await screen.press("a")
+        assert message_of(screen) == "no key carries out this advice"
+        await screen.press("up", "a")
+        assert isinstance(screen.app.screen, PlanBox)
+        assert len(screen.app.screen_stack) == 2, "the plan is above the tree, where its result is shown"
+        assert screen.feed.plans == []
+        await screen.press("y")
+        [plan] = screen.feed.plans
+        assert [job.job_id for job in plan.release] == ["4710"]
+
+
+async def test_read_only_screens_say_why_they_do_nothing():
+    async with running((120, 30), read_only=True) as screen:
+        await screen.show(snapshot([busy_job("4710", 1)], findings=(IDLE, found(advice=None))))
+        await screen.press("F", "a")
+        assert message_of(screen) == "read-only: dasktop changes nothing"
+        assert "after asking" not in details(screen)
+        await screen.press("down", "a")
+        assert message_of(screen) == "there is no advice"
+        screen.app._banner.is_replay = True
+        await screen.press("up", "a")
+        assert message_of(screen) == "this is a replay: it changes nothing"
+
+
+async def test_logs_and_call_stacks_are_shown():
+    log = found("job 4710 failed", job_id="4710", advice="see its log")
+    stuck = found(
+        "it hangs",
+        code="tasks-stuck",
+        worker="SLURMCluster-1-3",
+        advice="the call stack of its thread shows what it does",
+    )
+    async with running((120, 30)) as screen:
+        await screen.show(snapshot([busy_job("4709", 0), busy_job("4710", 1)], findings=(log, stuck)))
+        await screen.press("F", "a")
+        assert isinstance(screen.app.screen, LogScreen)
+        await screen.press("q")
+        assert isinstance(screen.app.screen, FindingsPage), "the log is above the list"
+        await screen.press("down", "a")
+        assert screen.app.screen is screen.base
+        assert selected_in_tree(screen) == ("worker", "tcp://10.1.0.7/SLURMCluster-1-3")
+        assert "reading the threads of worker SLURMCluster-1-3" in message_of(screen)
+        await screen.show(snapshot([busy_job("4709", 0)], findings=(replace(stuck, job_id=None),)))
+        await screen.press("F", "a")
+        assert message_of(screen) == "its workers are not listed any more"
 
 
 async def test_clicks_open_select_and_go():
