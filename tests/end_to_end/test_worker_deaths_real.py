@@ -191,9 +191,13 @@ def test_text_names_every_cause(finished):
     for worker in CAUSES.keys() & finished.remembered:
         pattern = CAUSES[worker]
         cause = re.sub(r"^job \S+ ended", "its job ended", pattern)
-        assert re.search(rf"attempt 1: \S+ worker {worker} in job \d+: {cause}$", finished.text, re.MULTILINE)
         assert re.search(
-            rf"^  \S+ worker {worker} in job \d+: {cause}; 1 task assigned to it$", finished.text, re.MULTILINE
+            rf"attempt 1: \S+ worker {worker} in job \d+ on node \S+: {cause}$", finished.text, re.MULTILINE
+        )
+        assert re.search(
+            rf"^  \S+ worker {worker} in job \d+ on node \S+: {cause}; 1 task assigned to it$",
+            finished.text,
+            re.MULTILINE,
         )
 
 
