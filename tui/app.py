@@ -26,7 +26,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.view.panels import Panels, fit_panels
+from dasktop.tui.view.panels import NEEDS, Panels, fit_panels, has_room, next_panels
 from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
@@ -129,6 +129,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._snapshot: Snapshot | None = None
         self._is_paused = False
         self._history = History()
+        self._panels = looks.panels
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -166,7 +167,8 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
 
     def _fit_panels(self) -> Panels:
         work = None if self._snapshot is None else self._snapshot.work
-        return fit_panels(*self.size, 0 if work is None else len(work.task_names), work=work is not None)
+        wanted = {"work": "work" in self._panels and work is not None, "history": "history" in self._panels}
+        return fit_panels(*self.size, 0 if work is None else len(work.task_names), **wanted)
 
     @property
     def selected_job_id(self) -> str | None:
@@ -187,7 +189,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     @property
     def looks(self) -> ViewSettings:
         """The current view settings."""
-        return ViewSettings(self._tree.view, self.theme, self._details.is_wanted)
+        return ViewSettings(self._tree.view, self.theme, self._details.is_wanted, self._panels)
 
     def on_mount(self) -> None:
         """Start the feed."""
@@ -247,6 +249,15 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._header.show_paused(self._is_paused)
         if not self._is_paused:
             self._show_latest()
+
+    def action_panels(self) -> None:
+        """Show other panels."""
+        self._tree.freeze_folds()
+        self._panels = next_panels(self._panels)
+        for widget in (self._header, self._panel_lines):
+            widget.update()
+        words = f"panels: {' and '.join(self._panels) or 'none'}"
+        self._status.show_result(words if has_room(*self.size) else f"{words}, {NEEDS}")
 
     def action_copy(self) -> None:
         """Copy the id, address or task key of the selected row."""

@@ -57,7 +57,7 @@ SCENES = {
     "flat": Scene(("w",), ("SLURMCluster-1-0", "paused")),
     "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
     "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
-    "beside": Scene((*TO_PAUSED_WORKER, "d"), ("worker SLURMCluster-", "worker-paused")),
+    "beside": Scene(TO_PAUSED_WORKER, ("paused",)),
     "findings": Scene(("F",), ("findings", "job 5 is lost")),
     "work": Scene(("W", *TO_LONG_TASKS), ("TASK NAME", "quantile_map"), work=climate_work()),
     "work-details": Scene(("W", *TO_LONG_TASKS, "enter"), ("task name quantile_map", "done"), work=climate_work()),

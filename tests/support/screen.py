@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp
+from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
@@ -93,7 +94,9 @@ class running:  # noqa: N801 - used as a function: `async with running(...) as s
 
     def __init__(self, size: tuple[int, int] = (120, 40), **options: Any) -> None:
         self.feed = FakeFeed()
-        self.app = DasktopApp(self.feed, **options)
+        # Tests open the details themselves: most are about what is beside them.
+        looks = options.pop("looks", ViewSettings(shows_details=False))
+        self.app = DasktopApp(self.feed, looks=looks, **options)
         self.test = self.app.run_test(size=size, notifications=True)
 
     async def __aenter__(self) -> Screen:

@@ -21,6 +21,7 @@ from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.failures_page import FailuresPage
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
+from dasktop.tui.dialogs.history_page import HistoryPage
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
 from dasktop.tui.dialogs.profile_page import ProfilePage
 from dasktop.tui.dialogs.saving import SaveBox
@@ -34,6 +35,7 @@ from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.keys import KEYS, keys_of
 from dasktop.tui.widgets.header import ColumnHeads
+from dasktop.tui.widgets.panels import PanelLines
 from dasktop.tui.widgets.pattern_line import FilterLine
 from tests.support import waiting
 from tests.support.choices import BOTH
@@ -386,6 +388,21 @@ async def _(screen: Screen, key: str) -> None:
 async def _(screen: Screen, key: str) -> None:
     await screen.press(key)
     assert screen.base.query_one(DetailsBody).has_class("-open")
+
+
+@walk("history")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press(key)
+    assert page_of(screen) is HistoryPage
+
+
+@walk("panels")
+async def _(screen: Screen, key: str) -> None:
+    await screen.pilot.resize_terminal(120, 40)
+    await screen.press(key, key, key)
+    assert screen.base.query_one(PanelLines).size.height == 0
+    await screen.press(key)
+    assert "HISTORY" in screen.lines_of(PanelLines)[0]
 
 
 @walk("call_stack")

@@ -15,6 +15,7 @@ from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, RENAMED
 from dasktop.tui.view.help_rows import meaning
 from dasktop.tui.view.keys import KEYS
+from dasktop.tui.view.panels import PANELS
 
 T = TypeVar("T")
 
@@ -98,7 +99,14 @@ FILTER = Setting(
     "view", "filter", "", text, "Start with this filter: text or a regular expression, as in the filter field."
 )
 DETAILS = Setting(
-    "view", "details", False, switch, "Show the details of the selected row beside the tree, if there is room."
+    "view", "details", True, switch, "Show the details of the selected row beside the tree, if there is room."
+)
+PANELS_SHOWN = Setting(
+    "view",
+    "panels",
+    tuple(PANELS),
+    some_of("panel", PANELS),
+    f"Panels above the tree of a large screen: any of {', '.join(PANELS)}, or [] for none.",
 )
 
 KEYS_SECTION = "keys"
@@ -125,7 +133,7 @@ THRESHOLD_SETTINGS: tuple[Setting[Any], ...] = tuple(_threshold_settings())
 
 SETTINGS: tuple[Setting[Any], ...] = (
     *(INTERVAL, SLURM_INTERVAL, READ_ONLY, DRAIN, THEME),
-    *(COLUMNS_SHOWN, SORT, REVERSE, FLAT, FILTER, DETAILS),
+    *(COLUMNS_SHOWN, SORT, REVERSE, FLAT, FILTER, DETAILS, PANELS_SHOWN),
     *KEY_SETTINGS.values(),
     *THRESHOLD_SETTINGS,
 )

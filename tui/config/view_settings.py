@@ -3,10 +3,22 @@
 from typing import Any, NamedTuple, cast
 
 from dasktop.tui.config.config import Config
-from dasktop.tui.config.settings import COLUMNS_SHOWN, DETAILS, FILTER, FLAT, NO_SORT, REVERSE, SORT, THEME, Setting
+from dasktop.tui.config.settings import (
+    COLUMNS_SHOWN,
+    DETAILS,
+    FILTER,
+    FLAT,
+    NO_SORT,
+    PANELS_SHOWN,
+    REVERSE,
+    SORT,
+    THEME,
+    Setting,
+)
 from dasktop.tui.draw.palettes import DEFAULT_PALETTE
 from dasktop.tui.view.columns import SortName
 from dasktop.tui.view.filtering import View
+from dasktop.tui.view.panels import PANELS, PanelName
 
 
 class ViewSettings(NamedTuple):
@@ -14,8 +26,10 @@ class ViewSettings(NamedTuple):
 
     view: View = View()
     theme: str = DEFAULT_PALETTE
-    shows_details: bool = False
+    shows_details: bool = True
     """Whether the details of the selected row are shown beside the tree, if there is room."""
+    panels: tuple[PanelName, ...] = tuple(PANELS)
+    """The panels above the tree, if there is room."""
 
 
 DEFAULT = ViewSettings()
@@ -30,7 +44,7 @@ def view_settings_from(config: Config) -> ViewSettings:
         pattern=config[FILTER],
         is_flat=config[FLAT],
     )
-    return ViewSettings(view, config[THEME], config[DETAILS])
+    return ViewSettings(view, config[THEME], config[DETAILS], config[PANELS_SHOWN])
 
 
 def changes(before: ViewSettings, after: ViewSettings) -> dict[Setting[Any], Any]:
@@ -47,6 +61,7 @@ def _settings(looks: ViewSettings) -> dict[Setting[Any], Any]:
     values: dict[Setting[Any], Any] = {
         COLUMNS_SHOWN: view.columns,
         DETAILS: looks.shows_details,
+        PANELS_SHOWN: looks.panels,
         THEME: looks.theme,
     }
     return {setting: setting.read(value) for setting, value in values.items()}

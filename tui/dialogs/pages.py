@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.queries import ProfileOf
 from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.tui.view.history import History
 from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
@@ -18,6 +20,8 @@ class PagesApp(TerminalApp):
 
     _queries: Queries
     _snapshot: Snapshot | None
+    _history: History
+    _thresholds: Thresholds
     _work_view: "WorkView | None" = None
     _failures_view: "TableView | None" = None
 
@@ -62,6 +66,13 @@ class PagesApp(TerminalApp):
             self._work_view = WorkView()
         if self._snapshot is not None:
             self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view, task_name))
+
+    def action_history(self) -> None:
+        """Show the graphs of the last minutes."""
+        from dasktop.tui.dialogs.history_page import HistoryPage
+
+        if self._snapshot is not None:
+            self.push_screen(HistoryPage(self._snapshot, self._history, self._glyphs, self._thresholds))
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""

@@ -1,56 +1,81 @@
-"""What happened to jobs and workers, as marks below graphs. Pure."""
+"""What happened to jobs and workers: as marks below graphs, and in words. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.analysis.failures import unexpected_ends
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.jobs import squeue_id
+from dasktop.collectors.model.snapshot import Job, Snapshot, WorkerEvent
 from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.view.failures import place_words
 from dasktop.tui.view.history import newest_point, point_at
+from dasktop.tui.view.worker_ends import end_words
 
-Happening = Literal["worker died", "job ended", "job started", "job submitted"]
+Kind = Literal["worker died", "job ended", "job started", "job submitted"]
 
 
 class Mark(NamedTuple):
-    """How a happening is shown."""
+    """How a kind is shown."""
 
     character: str
     role: Role
 
 
-MARKS: dict[Happening, Mark] = {
+MARKS: dict[Kind, Mark] = {
     "worker died": Mark("×", "bad"),
     "job ended": Mark("▼", "waiting"),
     "job started": Mark("▲", "good"),
     "job submitted": Mark("+", "quiet"),
 }
 """If several share a cell, the first one is shown."""
-_RANK = {happening: rank for rank, happening in enumerate(MARKS)}
+_RANK = {kind: rank for rank, kind in enumerate(MARKS)}
 
 
-def happenings(snapshot: Snapshot) -> Iterator[tuple[datetime, Happening]]:
+class Happening(NamedTuple):
+    """Something that happened to a job or a worker."""
+
+    at: datetime
+    kind: Kind
+    to: Job | WorkerEvent
+
+    @property
+    def words(self) -> str:
+        """What happened, to what; it may contain unprintable characters."""
+        if isinstance(self.to, WorkerEvent):
+            return end_words(self.to, place_words(self.to))
+        job = self.to
+        name = " ".join(filter(None, ("job", squeue_id(job), job.name)))
+        if self.kind == "job ended" and job.fate is not None:
+            return f"{name} ended: {job.fate.explanation or job.fate.state}"
+        if self.kind == "job started":
+            node = job.nodes[0] if len(job.nodes) == 1 else f"{len(job.nodes)} nodes"
+            return f"{name} started on {node}" if job.nodes else f"{name} started"
+        return f"{name} was submitted"
+
+
+def happenings(snapshot: Snapshot) -> Iterator[Happening]:
     """Yield when jobs of the cluster were submitted, started and ended, and when workers ended unexpectedly."""
     for event in unexpected_ends(snapshot):
-        yield event.at, "worker died"
+        yield Happening(event.at, "worker died", event)
     for job in snapshot.jobs:
         if not job.evidence:
             continue
         if job.submitted_at is not None:
-            yield job.submitted_at, "job submitted"
+            yield Happening(job.submitted_at, "job submitted", job)
         if job.started_at is not None and job.started_at <= snapshot.taken_at:
-            yield job.started_at, "job started"
+            yield Happening(job.started_at, "job started", job)
         if job.fate is not None and job.fate.ended_at is not None:
-            yield job.fate.ended_at, "job ended"
+            yield Happening(job.fate.ended_at, "job ended", job)
 
 
 def mark_line(snapshot: Snapshot, cells: int, points_per_cell: int) -> list[Piece]:
     """Return a line of marks to show below a graph of the time before a snapshot."""
     newest = newest_point(snapshot)
-    shown: dict[int, Happening] = {}
-    for at, happening in happenings(snapshot):
+    shown: dict[int, Kind] = {}
+    for at, kind, _ in happenings(snapshot):
         point = min(newest, point_at(at))
         cell = cells - 1 - newest // points_per_cell + point // points_per_cell
-        if 0 <= cell < cells and (cell not in shown or _RANK[happening] < _RANK[shown[cell]]):
-            shown[cell] = happening
+        if 0 <= cell < cells and (cell not in shown or _RANK[kind] < _RANK[shown[cell]]):
+            shown[cell] = kind
     return [Piece(*MARKS[shown[cell]]) if cell in shown else Piece(" ") for cell in range(cells)]

@@ -19,6 +19,8 @@ _LABEL_CELLS = 16
 _LEAST_GRAPH_CELLS = 10
 _POINTS_PER_CELL = 2
 """In a graph that has not room for all points."""
+_LINES_WITH_GAP = 4
+"""A graph of so many lines has an empty one above it."""
 _EVENTS = "events"
 
 
@@ -34,24 +36,48 @@ def history_panel(
     snapshot: Snapshot, pasts: Pasts, cells: int, lines: int, glyphs: Glyphs, thresholds: Thresholds = DEFAULTS
 ) -> list[list[Piece]]:
     """Return the panel with its border, in exactly this size."""
+    inner = cells - BORDER_CELLS
+    content = history_lines(snapshot, pasts, inner, lines - BORDER_LINES, glyphs, thresholds)
+    title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes_shown(inner):.0f} min", "quiet")]
+    return box(title, content, cells, lines)
+
+
+def history_lines(
+    snapshot: Snapshot, pasts: Pasts, cells: int, lines: int, glyphs: Glyphs, thresholds: Thresholds = DEFAULTS
+) -> list[list[Piece]]:
+    """Return the graphs, each with its name and value, in this many lines; the last one has the marks."""
     graphs = _graphs(snapshot, pasts, thresholds)
-    graph_cells = max(_LEAST_GRAPH_CELLS, cells - BORDER_CELLS - _LABEL_CELLS - 3)
-    per_cell = 1 if graph_cells >= POINTS else _POINTS_PER_CELL
-    room = max(0, lines - BORDER_LINES - 1)
+    graph_cells, per_cell = _scale(cells)
+    room = max(0, lines - 1)
     content: list[list[Piece]] = []
     for number, (gauge, top) in enumerate(graphs):
         high = room // len(graphs) + (number < room % len(graphs))
         points = means(gauge.past, newest_point(snapshot), per_cell)
-        drawn = graph(points, graph_cells, high, glyphs, top)
+        gap = [" " * graph_cells] if high >= _LINES_WITH_GAP else []
+        drawn = [*gap, *graph(points, graph_cells, high - len(gap), glyphs, top)]
         content += [
             [Piece(" "), *label, Piece(" "), Piece(text, gauge.role)]
             for label, text in zip(_labels(gauge, high), drawn, strict=True)
         ]
     label = Piece(f" {fit(_EVENTS, _LABEL_CELLS)} ", "quiet")
-    content.append([label, *mark_line(snapshot, graph_cells, per_cell)])
-    minutes = min(graph_cells * per_cell, POINTS) * SECONDS_PER_POINT / 60
-    title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes:.0f} min", "quiet")]
-    return box(title, content, cells, lines)
+    return [*content, [label, *mark_line(snapshot, graph_cells, per_cell)]]
+
+
+def minutes_shown(cells: int) -> float:
+    """Return how many minutes graphs of this width show, labels included."""
+    graph_cells, per_cell = _scale(cells)
+    return min(graph_cells * per_cell, POINTS) * SECONDS_PER_POINT / 60
+
+
+def graph_place(cells: int) -> tuple[int, int]:
+    """Return where graphs of this width, labels included, begin, and how wide they are without these."""
+    return _LABEL_CELLS + 2, _scale(cells)[0]
+
+
+def _scale(cells: int) -> tuple[int, int]:
+    """Return the width of the graphs, and the points in a cell."""
+    graph_cells = max(_LEAST_GRAPH_CELLS, cells - _LABEL_CELLS - 3)
+    return graph_cells, 1 if graph_cells >= POINTS else _POINTS_PER_CELL
 
 
 def _graphs(snapshot: Snapshot, pasts: Pasts, thresholds: Thresholds) -> list[_Graph]:

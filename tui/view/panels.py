@@ -1,6 +1,6 @@
 """Which panels a screen has room for, and their size. Pure."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dasktop.tui.draw.boxes import BORDER_LINES
 
@@ -17,6 +17,18 @@ _LEAST_HISTORY_CELLS, _MOST_HISTORY_CELLS = 44, 82
 """The graphs of ten minutes need no more."""
 
 
+PanelName = Literal["work", "history"]
+PANELS: dict[PanelName, str] = {"work": "progress, by task name", "history": "graphs of the last minutes"}
+"""All panels, from left to right, and what they show."""
+_CYCLE: tuple[tuple[PanelName, ...], ...] = (("work", "history"), ("work",), ("history",), ())
+
+
+def next_panels(shown: tuple[PanelName, ...]) -> tuple[PanelName, ...]:
+    """Return what is shown after these: both, one of them, the other, none."""
+    place = next((place for place, names in enumerate(_CYCLE) if set(names) == set(shown)), -1)
+    return _CYCLE[(place + 1) % len(_CYCLE)]
+
+
 class Panels(NamedTuple):
     """The size of the panels, borders included; 0: not shown."""
 
@@ -31,6 +43,12 @@ class Panels(NamedTuple):
 
 
 NONE = Panels()
+NEEDS = f"on a screen of at least {FROM_CELLS}x{FROM_LINES}"
+
+
+def has_room(cells: int, lines: int) -> bool:
+    """Return whether a screen of this size has room for panels."""
+    return cells >= FROM_CELLS and lines >= FROM_LINES
 
 
 def fit_panels(cells: int, lines: int, names: int = 0, *, work: bool = True, history: bool = True) -> Panels:
@@ -43,7 +61,7 @@ def fit_panels(cells: int, lines: int, names: int = 0, *, work: bool = True, his
     work, history
         Whether the panel is to be shown.
     """
-    if cells < FROM_CELLS or lines < FROM_LINES or not (work or history):
+    if not has_room(cells, lines) or not (work or history):
         return NONE
     wanted = max(lines // _USUAL_SHARE, names + _HEAD_LINES if work else 0)
     high = BORDER_LINES + max(_FEWEST_LINES, min(wanted, _MOST_LINES, lines - _LINES_FOR_OTHERS))

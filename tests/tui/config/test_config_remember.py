@@ -19,6 +19,7 @@ from dasktop.tui.config.view_settings import DEFAULT, ViewSettings, changes, vie
 from dasktop.tui.draw.palettes import PALETTES
 from dasktop.tui.view.columns import COLUMNS
 from dasktop.tui.view.filtering import View
+from dasktop.tui.view.panels import PANELS
 
 VALUES = {THEME: "dark", SORT: "cpu", COLUMNS_SHOWN: ("cpu", "node"), FILTER: 'a"\\d#'}
 
@@ -89,6 +90,7 @@ class TestContent:
             ),
             st.sampled_from(list(PALETTES)),
             st.booleans(),
+            st.lists(st.sampled_from(list(PANELS)), unique=True).map(tuple),
         )
     )
     def test_saved_settings_are_read_back(self, looks: ViewSettings) -> None:

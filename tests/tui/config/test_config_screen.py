@@ -19,14 +19,15 @@ from tests.support.snapshots import everyday
 
 
 def looking(**view: object) -> ViewSettings:
-    return ViewSettings(View(**view))  # type: ignore[arg-type]
+    return ViewSettings(View(**view), shows_details=False)  # type: ignore[arg-type]
 
 
 class TestViewSettings:
     async def test_default_view_is_used_without_configuration(self) -> None:
-        async with running() as screen:
+        async with running(looks=DEFAULT) as screen:
             await screen.show(everyday())
             assert screen.app.looks == DEFAULT
+            assert screen.app.query_one("DetailsPane").display
 
     async def test_the_screen_starts_as_configured(self) -> None:
         view = View(columns=("stored", "cpu"), sort="stored", is_reversed=True, pattern="state:run", is_flat=True)

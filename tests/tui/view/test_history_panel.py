@@ -10,7 +10,9 @@ from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.happenings import happenings, mark_line
+from dasktop.tui.view.history_page import history_page_lines
 from dasktop.tui.view.history_panel import history_panel
+from tests.support.screen import HOSTILE
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, snapshot
 from tests.support.work import work
 
@@ -77,7 +79,7 @@ def test_the_worst_is_shown_if_several_things_happened() -> None:
     gone = replace(gone, fate=replace(gone.fate, ended_at=TAKEN_AT))
     assert marks(snapshot([gone]))[-1] == "▼"
     assert marks(replace(snapshot([gone]), worker_events=(died,)))[-1] == "×"
-    kinds = {kind for _, kind in happenings(replace(snapshot([gone]), worker_events=(died,)))}
+    kinds = {kind for _, kind, _ in happenings(replace(snapshot([gone]), worker_events=(died,)))}
     assert kinds == {"worker died", "job ended", "job started", "job submitted"}
 
 
@@ -85,3 +87,28 @@ def test_other_jobs_and_expected_ends_have_no_marks() -> None:
     closed = WorkerEvent(at=TAKEN_AT, worker="a", kind="removed", reason="expected")
     other = job("1", evidence=(), started_at=TAKEN_AT, submitted_at=TAKEN_AT)
     assert list(happenings(replace(snapshot([other]), worker_events=(closed,)))) == []
+
+
+def test_page_has_graphs_and_what_happened_in_words() -> None:
+    died = WorkerEvent(at=TAKEN_AT, worker="a", job_id="1", kind="removed", reason="unexpected", results_lost=2)
+    one = job("1", started_at=TAKEN_AT - timedelta(seconds=5), submitted_at=TAKEN_AT - timedelta(seconds=60))
+    shown = replace(snapshot([one, ended("2")]), worker_events=(died,))
+    lines = [
+        "".join(piece.text for piece in line).rstrip() for line in history_page_lines(shown, PASTS, 80, 24, UNICODE)
+    ]
+    assert sum("CPU" in line for line in lines) == 1
+    assert " + job submitted  ▲ job started  ▼ job ended  × worker died" in lines
+    events = lines[lines.index(" + job submitted  ▲ job started  ▼ job ended  × worker died") + 2 :]
+    assert [line[9:].split(":")[0] for line in events[:2]] == [
+        "× worker a in job 1",
+        "▲ job 1 dask-worker started on n012",
+    ]
+    assert any("job 2 dask-worker ended: reached its time limit" in line for line in events)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_page_fits_with_any_name(text: str) -> None:
+    shown = snapshot([job("1", name=text, started_at=TAKEN_AT)])
+    for cells in (60, 120):
+        for line in history_page_lines(shown, PASTS, cells, 15, ASCII):
+            assert width("".join(piece.text for piece in line)) <= cells

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.tui.view.panels import NONE, Panels, fit_panels
+from dasktop.tui.config.view_settings import ViewSettings
+from dasktop.tui.view.panels import NONE, Panels, fit_panels, next_panels
 from dasktop.tui.widgets.header import Header
 from dasktop.tui.widgets.panels import PanelLines
+from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.screen import running
 from tests.support.snapshots import everyday
 from tests.support.work import work
@@ -39,6 +41,27 @@ def test_the_tree_keeps_most_of_the_room(cells: int, lines: int, names: int) -> 
     panels = fit_panels(cells, lines, names)
     assert panels.work + panels.history in (0, cells)
     assert panels.lines <= lines / 2
+
+
+def test_a_key_goes_through_all_choices() -> None:
+    seen = [("history", "work")]
+    for _ in range(4):
+        seen.append(next_panels(seen[-1]))
+    assert seen[1:] == [("work",), ("history",), (), ("work", "history")]
+
+
+async def test_panels_are_chosen_by_a_key() -> None:
+    async with running((120, 40), looks=ViewSettings(panels=("history",), shows_details=False)) as screen:
+        await screen.show(replace(everyday(), work=work()))
+        assert "WORK" not in screen.lines_of(PanelLines)[0]
+        assert "of" in screen.lines_of(Header)[1]
+        await screen.press("v")
+        assert screen.base.query_one(PanelLines).size.height == 0
+        assert screen.app.looks.panels == ()
+        assert len(screen.lines_of(Header)) == 3
+        await screen.pilot.resize_terminal(80, 24)
+        await screen.press("v")
+        assert "on a screen of at least 110x30" in screen.lines_of(StatusLine)[0]
 
 
 async def test_the_header_shows_what_no_panel_shows() -> None:
