@@ -38,8 +38,11 @@ class Dialog(ModalScreen[ScreenResultType]):
     def _show_keys(self, screen: Screen[Any]) -> None:
         listed = [entry._replace(label=self.label_of(entry)) for entry in entries(screen)]
         listed.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
-        room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - _GAP
-        fit = fitting(listed, room, but_for=_WAYS_OUT)
+        room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - (_GAP if self.field_keys else 0)
+        # An entry counts one cell less than the gap before it and its text take.
+        wide = [entry._replace(label=f"{entry.label} ") for entry in listed]
+        ids = {entry.key_id for entry in fitting(wide, room + _GAP, but_for=_WAYS_OUT)}
+        fit = [entry for entry in listed if entry.key_id in ids]
         keys = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.key_text} {entry.label}" for entry in fit)]))
         box = self.query_one(".box")
         box.border_subtitle = Content(keys)

@@ -16,7 +16,7 @@ from dasktop.collectors.text.patterns import remark
 from dasktop.tui.dialogs.table_page import TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.prose import Section, Words
+from dasktop.tui.draw.prose import Section
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.dismissed import Dismissed, dismissed_words
@@ -29,6 +29,7 @@ from dasktop.tui.view.finding_columns import (
     finding_line,
     finding_texts,
     fit_finding_layout,
+    widest_about,
 )
 from dasktop.tui.view.finding_rows import (
     FindingRow,
@@ -77,16 +78,18 @@ class FindingsTable(RowTable[FindingsRow]):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
         self._now = datetime.min
+        self._widest = 0
         self._layout_of_columns = fit_finding_layout(0)
 
     def show(self, rows: Sequence[FindingsRow], now: datetime, message: str) -> None:
         """Show these rows; the message if there are none."""
-        self._now = now
+        self._now, self._widest = now, widest_about(rows)
+        self.fit_columns()
         self.show_rows(rows, message)
 
     def fit_columns(self) -> None:
         """Fit the columns into the width."""
-        self._layout_of_columns = fit_finding_layout(self.cells)
+        self._layout_of_columns = fit_finding_layout(self.cells, self._widest)
 
     def look_of(self, row: FindingsRow) -> _Look:
         """Return everything that determines how a row is drawn."""
@@ -118,15 +121,16 @@ class _Heads(Lines):
         super().__init__()
         self._glyphs = glyphs
         self._summary = ""
+        self._widest = 0
 
-    def show(self, summary: str) -> None:
-        """Show this summary; empty: no lines."""
-        self._summary = summary
+    def show(self, summary: str, widest: int) -> None:
+        """Show this summary, and heads for rows of this `widest_about`; an empty summary: no lines."""
+        self._summary, self._widest = summary, widest
         self.update()
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the lines."""
-        heads = finding_heads(fit_finding_layout(cells - SCROLLBAR_CELLS))
+        heads = finding_heads(fit_finding_layout(cells - SCROLLBAR_CELLS, self._widest))
         lines = [[Piece(cut(f" {self._summary}", cells), "strong")], heads] if self._summary else [[], []]
         return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
 
@@ -152,7 +156,7 @@ class _Foot(Lines):
 
 
 class FindingsPage(TablePage[FindingsRow]):
-    """The findings, the worst first, the errors of sources, and details of the selected row.
+    """The findings, the worst first, the errors of sources, and right below them details of the selected row.
 
     Parameters
     ----------
@@ -192,8 +196,15 @@ class FindingsPage(TablePage[FindingsRow]):
         # Before the details pane, whose key it is, too.
         *bound(priority=True, go_to_row="go_to"),
         *bound(act="act", dismiss="dismiss_finding", undismiss="undismiss"),
-        *bound(findings=("back", ""), failures="app.failures", work="app.work"),
+        *bound(toggle_details=("toggle_details", "details")),
+        *bound(findings=("back", ""), failures=("app.failures", ""), work=("app.work", "")),
+        # On a narrow screen, their labels would take the room of the keys above.
+        *bound(filter=("filter", ""), pause=("app.pause", ""), refresh=("app.refresh_now", "")),
     ]
+    DEFAULT_CSS = """
+    FindingsPage.-docked FindingsTable { height: auto; min-height: 3; max-height: 60%; }
+    FindingsPage.-docked DetailsPane { height: 1fr; }
+    """
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FINDINGS
     EXPLAINED = MEANINGS
     DETAILS_FROM_LINES = 20
@@ -251,12 +262,13 @@ class FindingsPage(TablePage[FindingsRow]):
         snapshot, pattern = self._snapshot, self._view.pattern
         findings = self._dismissed.remaining(snapshot.findings)
         rows = finding_rows(snapshot, findings)
+        counts = summary(rows)
         number = len(snapshot.findings) - len(findings)
-        self._heads.show(summary(rows))
         self._foot.show(dismissed_words(number, first_key("undismiss", self._keys)))
         message = "No other findings." if number else "No findings."
         if pattern and rows:
             rows, message = finding_rows(snapshot, findings, pattern), f"nothing matches {pattern}{remark(pattern)}"
+        self._heads.show(counts, widest_about(rows))
         self._rows_table.show(rows, snapshot.taken_at, message)
         self._label_action()
 
@@ -270,13 +282,8 @@ class FindingsPage(TablePage[FindingsRow]):
 
     def details_of(self, row: FindingsRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
-        title, sections = finding_title(row), finding_sections(row, self._snapshot.taken_at, self._keys)
         action = self._possible_action
-        if action is not None and action.key_id != "failures":  # the key of that replaces its advice
-            key = first_key("act", self._keys)
-            words = f"{key} {action.does}{', after asking' if action.target is not None else ''}"
-            sections = [*sections, Section("", [Words(words, "key", 2)])]
-        return title, sections
+        return finding_title(row), finding_sections(row, self._snapshot.taken_at, self._keys, action)
 
     @property
     def _action(self) -> FindingAction | None:

@@ -1,5 +1,6 @@
 """The columns of the page of findings: their widths for a screen width, and a row as pieces. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,14 +49,24 @@ class FindingTexts(NamedTuple):
     """Of the mark and the severity."""
 
 
-def fit_finding_layout(cells: int) -> FindingLayout:
-    """Return the layout for a width; the message takes what is left."""
+def widest_about(rows: Iterable[FindingsRow]) -> int:
+    """Return the width of the longest text of what a row is about, in cells."""
+    return max((width(printable(row.about.text)) for row in rows if isinstance(row, FindingRow)), default=0)
+
+
+def fit_finding_layout(cells: int, widest: int = _MOST_ABOUT) -> FindingLayout:
+    """Return the layout for a width; the message takes what is left.
+
+    ``widest`` is the width of the longest text of what a row is about.
+    """
     severity = _SEVERITY + 1 if cells >= _SEVERITY_FROM else 0
-    for about, since in ((_ABOUT, _SINCE), (_ABOUT, 0), (0, 0)):
+    widest = max(len("ABOUT"), min(widest, _MOST_ABOUT))
+    least = min(widest, _ABOUT)
+    for about, since in ((least, _SINCE), (least, 0), (0, 0)):
         columns = severity + sum(1 + wide for wide in (about, since) if wide)
         message = cells - _MARK - columns
         if message >= _MESSAGE:
-            more = min((message - _MESSAGE) // 3, _MOST_ABOUT - _ABOUT) if about else 0
+            more = min((message - _MESSAGE) // 3, widest - least) if about else 0
             return FindingLayout(severity, message - more, about + more, since)
     return FindingLayout(0, max(0, cells - _MARK), 0, 0)
 

@@ -14,8 +14,9 @@ from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.text.format import counted, listed
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.draw.prose import Entry, Fact, Section, Words
+from dasktop.tui.view.finding_actions import FindingAction
 from dasktop.tui.view.findings import finding_entries, words
-from dasktop.tui.view.keys import NO_KEYMAP, Keymap
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import AnyRow
 from dasktop.tui.view.summary import problem_words
 
@@ -191,11 +192,19 @@ def finding_title(row: FindingsRow) -> str:
     return f"finding: {row.about.text}" if row.about.text else "finding"
 
 
-def finding_sections(row: FindingsRow, now: datetime, keymap: Keymap = NO_KEYMAP) -> list[Section]:
-    """Return the details of a row: the whole message, the advice, code, since when, and all that it is about."""
+def finding_sections(
+    row: FindingsRow, now: datetime, keymap: Keymap = NO_KEYMAP, action: FindingAction | None = None
+) -> list[Section]:
+    """Return the details of a row: the whole message, the advice, code, since when, and all that it is about.
+
+    ``action`` is what a key can do about it now.
+    """
     if isinstance(row, SourceErrorRow):
         return [Section("", [Words(row.error, "waiting")])]
     entries: list[Entry] = list(finding_entries(row.finding, now, keymap))
+    if action is not None and action.key_id != "failures":  # the key of that replaces the advice
+        asks = ", after asking" if action.target is not None else ""
+        entries.insert(-1, Words(f"{first_key('act', keymap)} {action.does}{asks}", indent=2))
     if len(row.all_about) > 1 or len(row.about.names) > 1:
         entries += [Fact(_NOUNS[one.noun], listed(one.names, MOST_NAMES)) for one in row.all_about]
     return [Section("", entries)]

@@ -76,6 +76,27 @@ async def test_cut_findings_are_shown_in_full(size):
         assert screen.app.screen is screen.base
 
 
+async def test_details_stay_in_view_below_a_long_list():
+    many = tuple(found(f"finding {number}", job_id=str(number), advice=f"do {number}") for number in range(40))
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot([busy_job("4709", 0)], findings=many))
+        await screen.press("F", "G")
+        assert "finding 39" in table(screen)[-1]
+        assert len(table(screen)) > 8
+        assert "do 39" in details(screen)
+        await screen.show(snapshot([busy_job("4709", 0)], findings=many[:2]))
+        assert ["finding 0" in line for line in table(screen)] == [True, False]
+        assert "do 1" in details(screen)
+
+
+async def test_keys_fit_into_the_border():
+    async with running((80, 24)) as screen:
+        await screen.show(with_problem())
+        await screen.press("F")
+        keys = "enter go to it   d details   a act   x dismiss   q back   ? help"
+        assert lines_on(screen.app)[-1].strip("╭╮╰╯─ ") == keys
+
+
 async def test_details_take_the_place_of_the_table_on_a_small_screen():
     async with running((60, 15)) as screen:
         await screen.show(with_problem())

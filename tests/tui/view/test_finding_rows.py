@@ -9,7 +9,13 @@ from dasktop.collectors.model.snapshot import Finding
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import Fact, lay_out
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.finding_columns import finding_heads, finding_line, finding_texts, fit_finding_layout
+from dasktop.tui.view.finding_columns import (
+    finding_heads,
+    finding_line,
+    finding_texts,
+    fit_finding_layout,
+    widest_about,
+)
 from dasktop.tui.view.finding_rows import (
     FindingRow,
     FindingsRow,
@@ -135,6 +141,16 @@ def test_columns_give_way_to_the_message() -> None:
     assert text_of(row, 115).split()[:3] == ["!", "warning", "w"]
     assert "worker SLURMCluster-0-3" in text_of(row, 115)
     assert text_of(row, 75, ASCII).isascii()
+
+
+def test_what_it_is_about_takes_no_more_than_the_longest_text() -> None:
+    rows = rows_of(found(job_id="1"), found(job_id="4711"))
+    assert widest_about(rows) == len("job 4711")
+    assert widest_about([]) == 0
+    layout = fit_finding_layout(76, widest_about(rows))
+    assert (layout.about, layout.message) == (8, 76 - 3 - 9 - 10)
+    assert fit_finding_layout(76, 0).about == len("ABOUT")
+    assert fit_finding_layout(200, 99).about == 30
 
 
 @pytest.mark.parametrize("text", HOSTILE)
