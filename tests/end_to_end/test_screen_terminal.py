@@ -75,7 +75,7 @@ def test_columns_are_aligned_for_any_name(tmp_path, columns):
     ]
     recording = tmp_path / "hostile.ndjson"
     write_all(str(recording), [snapshot(jobs)], redact=False)
-    with Terminal([*DASKTOP, "replay", str(recording)], tmp_path, os.environ, columns, 60) as terminal:
+    with Terminal([*DASKTOP, "replay", str(recording)], tmp_path, os.environ, columns, 100) as terminal:
         terminal.wait_for("paused")
         lines = terminal.wait_for(lambda screen: screen.count("RUNNING") == 2 * len(raw)).splitlines()
         column = next(line.index("STATE") for line in lines if "STATE" in line)
