@@ -16,7 +16,7 @@ from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.draw.prose import Line, Section, lay_out
+from dasktop.tui.draw.prose import Line, Section, lay_out, with_high_graphs
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.rows import JobRow, Key, Row, ThreadRow, WorkerRow
@@ -25,6 +25,8 @@ from dasktop.tui.widgets.queries import Answered, Queries
 
 _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
+_LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
+"""The height of graphs grows with that of the pane."""
 _ASK_AGAIN_SECONDS = 60.0
 """``sinfo`` reads all nodes of the site."""
 
@@ -150,7 +152,8 @@ class DetailsBody(Container):
             )
 
         def lines(cells: int) -> list[Line]:
-            return lay_out(found(), cells, self._glyphs)
+            high = max(1, min(_MOST_GRAPH_LINES, self._pane.size.height // _LINES_PER_GRAPH_LINE))
+            return lay_out(with_high_graphs(found(), high), cells, self._glyphs)
 
         self._ask_for_free_nodes(row, snapshot.taken_at)
         is_other, self._shown = row.key != self._shown, row.key

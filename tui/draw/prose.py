@@ -3,11 +3,12 @@
 Does not depend on snapshots or on the meaning of the texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dasktop.tui.draw.bars import bar, sparkline
 from dasktop.tui.draw.glyphs import Glyphs
+from dasktop.tui.draw.graphs import graph
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import cut, fit, width, wrap
@@ -52,6 +53,8 @@ class Trend(NamedTuple):
     """Value of the full height; ``None``: the highest point."""
     text: str
     role: Role = "text"
+    lines: int = 1
+    """Height of the graph; from two lines on, it is below the value."""
 
 
 class Split(NamedTuple):
@@ -84,6 +87,16 @@ class Section(NamedTuple):
     """Whether it takes the whole width, below the others, and its lines are cut rather than wrapped."""
     wraps: bool = False
     """Whether the lines of a wide one are wrapped, too."""
+
+
+def with_high_graphs(sections: Iterable[Section], lines: int) -> list[Section]:
+    """Return the sections with graphs of this height."""
+    return [
+        section._replace(
+            entries=[entry._replace(lines=lines) if isinstance(entry, Trend) else entry for entry in section.entries]
+        )
+        for section in sections
+    ]
 
 
 def lay_out(sections: Sequence[Section], cells: int, glyphs: Glyphs) -> list[Line]:
@@ -143,12 +156,17 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
         case Words():
             room = max(1, cells - entry.indent)
             return [[Piece(" " * entry.indent + text, entry.role)] for text in wrap(entry.text, room)]
+        case Trend(lines=high) if high > 1 and entry.points and cells - LABEL >= _MIN_GRAPH_CELLS:
+            room = min(cells - LABEL, len(entry.points), _MAX_GRAPH_CELLS)
+            area = graph(entry.points, room, high, glyphs, entry.top)
+            value = [_label(entry.label), Piece(cut(entry.text, cells - LABEL))]
+            return [value, *([_label(""), Piece(text, entry.role)] for text in area)]
         case Trend():
             room = min(cells - LABEL - width(entry.text) - 1, _MAX_GRAPH_CELLS)
             if room < _MIN_GRAPH_CELLS or not entry.points:
                 return [[_label(entry.label), Piece(cut(entry.text, max(0, cells - LABEL)))]]
-            graph = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
-            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(graph, entry.role)]]
+            line = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
+            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(line, entry.role)]]
         case Split():
             return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _MAX_GRAPH_CELLS))]]
         case Bar(percent, role, solid_percent, is_marked):

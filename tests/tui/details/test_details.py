@@ -21,7 +21,7 @@ from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
-from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out
+from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out, with_high_graphs
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.history import History
 from dasktop.tui.view.rows import WorkerRow, visible_rows
@@ -437,6 +437,12 @@ class TestLayOut:
         trends = [Trend("a", [1.0] * 9, 1.0, "1%"), Trend("b", [1.0] * 9, 1.0, "100% of it")]
         lines = ["".join(piece.text for piece in line) for line in lay_out([Section("", trends)], 60, UNICODE)]
         assert [line.index("█") for line in lines] == [23, 23]
+
+    def test_a_high_graph_is_below_its_value(self) -> None:
+        trend = Trend("CPU", [25.0, 100.0], 100, "99% of 2 threads", "cpu")
+        [section] = with_high_graphs([Section("", [trend, Fact("pid", "1")])], 2)
+        lines = ["".join(piece.text for piece in line) for line in lay_out([section], 60, UNICODE)]
+        assert lines == ["CPU         99% of 2 threads", " " * 13 + "█", " " * 12 + "▄█", "pid         1"]
 
     def test_empty_split_draws_only_its_label(self) -> None:
         assert lay_out([Section("", [Split("a", [("█", 0, "text")], 0)])], 60, UNICODE) == [lay_out_label("a")]
