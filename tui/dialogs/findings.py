@@ -117,7 +117,11 @@ class FindingsApp(PagesApp):
             case "failures":
                 self._go_to(message.finding, "failures")
             case "log":
-                self.open_log(job_ids_of(message.finding)[0])
+                job_id = job_ids_of(message.finding)[0]
+                if self._snapshot is not None and any(job.job_id == job_id for job in self._snapshot.jobs):
+                    self.open_log(job_id)
+                else:
+                    self._refuse("its job is not listed any more")
             case "call_stack" if not self.go_to_finding(message.finding):
                 self._refuse("its workers are not listed any more")
             case key_id:

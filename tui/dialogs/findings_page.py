@@ -20,7 +20,7 @@ from dasktop.tui.draw.prose import Section
 from dasktop.tui.draw.text_width import cut
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.dismissed import Dismissed, dismissed_words
-from dasktop.tui.view.finding_actions import FindingAction, action_of
+from dasktop.tui.view.finding_actions import FindingAction, action_of, log_of
 from dasktop.tui.view.finding_columns import (
     MEANINGS,
     FindingLayout,
@@ -196,7 +196,7 @@ class FindingsPage(TablePage[FindingsRow]):
         # Before the details pane, whose key it is, too.
         *bound(priority=True, go_to_row="go_to"),
         *bound(act="act", dismiss="dismiss_finding", undismiss="undismiss"),
-        *bound(toggle_details=("toggle_details", "details")),
+        *bound(toggle_details=("toggle_details", "details"), log=("log", "")),
         *bound(findings=("back", ""), failures=("app.failures", ""), work=("app.work", "")),
         # On a narrow screen, their labels would take the room of the keys above.
         *bound(filter=("filter", ""), pause=("app.pause", ""), refresh=("app.refresh_now", "")),
@@ -333,6 +333,17 @@ class FindingsPage(TablePage[FindingsRow]):
             self.refuse(reason)
         else:
             self.post_message(self.Act(row.finding, action))
+
+    def action_log(self) -> None:
+        """Show the log of the job that the selected finding is about, or say why not."""
+        row = self.table.selected
+        log = log_of(row.finding) if isinstance(row, FindingRow) else None
+        if not isinstance(row, FindingRow) or log is None:
+            self.refuse("no log to show: it is not about one job")
+        elif reason := self._why_not(log):
+            self.refuse(reason)
+        else:
+            self.post_message(self.Act(row.finding, log))
 
     def action_dismiss_finding(self) -> None:
         """Dismiss the selected finding until it changes."""

@@ -46,11 +46,6 @@ def why_not(action: FindingAction, *, read_only: bool, is_replay: bool) -> str:
     return "read-only: dasktop changes nothing" if read_only and action.target is not None else ""
 
 
-def _job_words(finding: Finding) -> str:
-    ids = job_ids_of(finding)
-    return f"job {ids[0]}" if len(ids) == 1 else counted(len(ids), "job")
-
-
 def _release(finding: Finding, match: re.Match[str]) -> FindingAction | None:
     ids = job_ids_of(finding)
     if not ids:
@@ -66,10 +61,10 @@ def _keep_jobs(finding: Finding, match: re.Match[str]) -> FindingAction:
     return FindingAction("scale", "release", does, Jobs(count=left))
 
 
-def _show_log(finding: Finding, match: re.Match[str]) -> FindingAction | None:
-    del match
+def log_of(finding: Finding) -> FindingAction | None:
+    """Return the action that shows the log of the one job that a finding is about; ``None`` if it is not about one."""
     ids = job_ids_of(finding)
-    return FindingAction("log", "log", f"shows the log of {_job_words(finding)}") if len(ids) == 1 else None
+    return FindingAction("log", "log", f"shows the log of job {ids[0]}") if len(ids) == 1 else None
 
 
 _Make = Callable[[Finding, re.Match[str]], FindingAction | None]
@@ -92,5 +87,5 @@ _ADVICE: tuple[tuple[re.Pattern[str], _Make], ...] = (
         re.compile("the call stack of its thread"),
         lambda _finding, _match: FindingAction("call_stack", "call stack", "shows the call stack"),
     ),
-    (re.compile("see (its log|the log of its job)"), _show_log),
+    (re.compile("see (its log|the log of its job)"), lambda finding, _match: log_of(finding)),
 )

@@ -23,7 +23,6 @@ from dasktop.tui.view.summary import problem_words
 MOST_NAMES = 50
 """As many jobs or workers of a finding are listed in its details."""
 _OF_ENDED_WORKERS = frozenset({"worker-died", "worker-killed-for-memory"})
-_NOUNS = {"task name": "task names", "worker": "workers", "job": "jobs"}
 
 
 class FindingRow(AnyRow, frozen=True, kw_only=True):
@@ -206,5 +205,8 @@ def finding_sections(
         asks = ", after asking" if action.target is not None else ""
         entries.insert(-1, Words(f"{first_key('act', keymap)} {action.does}{asks}", indent=2))
     if len(row.all_about) > 1 or len(row.about.names) > 1:
-        entries += [Fact(_NOUNS[one.noun], listed(one.names, MOST_NAMES)) for one in row.all_about]
+        entries += [
+            Fact(one.noun if len(one.names) == 1 else f"{one.noun}s", listed(one.names, MOST_NAMES))
+            for one in row.all_about
+        ]
     return [Section("", entries)]

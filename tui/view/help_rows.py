@@ -169,6 +169,7 @@ FINDINGS: HelpGroups = (
     (
         _row("go_to_row", description="go to its row in the tree, on W or on E (or double click)"),
         _row("act"),
+        _row("log", description="show the log of the job that the finding is about"),
         _row("dismiss", "undismiss", description="dismiss until it changes; show the dismissed ones again"),
         _row("toggle_details", description="show or hide the details"),
         _row("failures"),

@@ -278,7 +278,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
             "failures",
             "work",
         ),
-        *("pause", "refresh", *_IN_DIALOGS),
+        *("log", "pause", "refresh", *_IN_DIALOGS),
     ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),
     "the scheduler list": ("up", "down", "choose", "look_again", *_IN_DIALOGS),

@@ -294,13 +294,20 @@ async def test_logs_and_call_stacks_are_shown():
         assert isinstance(screen.app.screen, LogScreen)
         await screen.press("q")
         assert isinstance(screen.app.screen, FindingsPage), "the log is above the list"
+        await screen.press("T")
+        assert isinstance(screen.app.screen, LogScreen)
+        await screen.press("q")
         await screen.press("down", "a")
         assert screen.app.screen is screen.base
         assert selected_in_tree(screen) == ("worker", "tcp://10.1.0.7/SLURMCluster-1-3")
         assert "reading the threads of worker SLURMCluster-1-3" in message_of(screen)
-        await screen.show(snapshot([busy_job("4709", 0)], findings=(replace(stuck, job_id=None),)))
-        await screen.press("F", "a")
+        await screen.show(snapshot([busy_job("4709", 0)], findings=(replace(stuck, job_id=None), log)))
+        await screen.press("F", "g", "a")
         assert message_of(screen) == "its workers are not listed any more"
+        await screen.press("T")
+        assert message_of(screen) == "no log to show: it is not about one job"
+        await screen.press("down", "a")
+        assert message_of(screen) == "its job is not listed any more"
 
 
 async def test_clicks_open_select_and_go():

@@ -122,7 +122,7 @@ def test_details_have_the_whole_message_advice_and_all_names() -> None:
     [row] = rows_of(found(job_id="1", worker="w", task_names=("mean",)))
     [section] = finding_sections(row, TAKEN_AT)
     facts = [(entry.label, entry.text) for entry in section.entries if isinstance(entry, Fact)]
-    assert facts == [("task names", "mean"), ("workers", "w"), ("jobs", "1")]
+    assert facts == [("task name", "mean"), ("worker", "w"), ("job", "1")]
 
 
 def test_rebound_key_replaces_the_command() -> None:
