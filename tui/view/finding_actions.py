@@ -32,7 +32,7 @@ def action_of(finding: Finding) -> FindingAction | None:
     if (finding.code, finding.severity) == ("source-stale", "error"):
         return FindingAction("switch", "switch…", "searches for other schedulers")
     if finding.code == "tasks-failed":
-        return FindingAction("failures", "failures", "shows the failed tasks")
+        return FindingAction("failures", "failures", "shows them")
     for pattern, make in _ADVICE:
         if finding.advice and (match := pattern.search(finding.advice)) and (action := make(finding, match)):
             return action
@@ -71,7 +71,7 @@ _Make = Callable[[Finding, re.Match[str]], FindingAction | None]
 _ADVICE: tuple[tuple[re.Pattern[str], _Make], ...] = (
     (
         re.compile("dasktop scale --replace-lost"),
-        lambda _finding, _match: FindingAction("replace_lost", "replace", "replaces the lost jobs", ReplaceLost()),
+        lambda _finding, _match: FindingAction("replace_lost", "replace", "replaces it", ReplaceLost()),
     ),
     (
         re.compile("add a job, then"),

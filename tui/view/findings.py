@@ -1,6 +1,6 @@
 """Findings as text: on one line, as a paragraph for pages and details, and as the banner above the tree. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from dasktop.collectors.model.snapshot import Finding, Severity
@@ -9,6 +9,7 @@ from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.prose import Entry, Words
 from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.draw.times import moment
+from dasktop.tui.view.finding_actions import FindingAction, action_of, why_not
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 
 ROLES: dict[Severity, Role] = {"error": "bad", "warning": "waiting", "info": "quiet"}
@@ -27,19 +28,17 @@ def finding_entries(finding: Finding, now: datetime, keymap: Keymap = NO_KEYMAP)
     A key that shows more, if there is one, replaces the advice, which names a command.
     """
     entries: list[Entry] = [Words(f"{MARKS[finding.severity]} {finding.message}", ROLES[finding.severity])]
-    if (finding.code, finding.severity) in _KEYS_ALWAYS:
-        entries.append(Words(_key_words(finding, _KEYS_ALWAYS, keymap), indent=2))
+    action = action_of(finding)
+    if action is not None and action.key_id == "failures":
+        entries.append(Words(_key_words(action, keymap), indent=2))
     elif finding.advice:
         entries.append(Words(finding.advice, indent=2))
     since = f", since {moment(finding.since, now)}" if finding.since is not None else ""
     return [*entries, Words(f"{finding.severity}: {finding.code}{since}", "quiet", 2)]
 
 
-_Keys = Mapping[tuple[str, Severity], tuple[str, str]]
-"""The key that resolves a finding: id and effect, by the finding's code and severity."""
-_KEYS_THAT_CHANGE: _Keys = {("lost-job", "error"): ("replace_lost", "replaces it")}
-_KEYS_ALWAYS: _Keys = {("tasks-failed", "error"): ("failures", "shows them")}
-_KEYS_LIVE: _Keys = {("source-stale", "error"): ("switch", "searches for other schedulers")}
+_OF_THE_CLUSTER = frozenset({"replace_lost", "failures", "switch"})
+"""Ids of keys that do not act on the selected row."""
 _HINT_FROM_CELLS = 40
 
 _NEVER_GROUPED = frozenset({"job-failed", "source-stale"})
@@ -59,8 +58,7 @@ def banner_lines(
     """Return one line for each kind of finding, at most `most`; the last one names the key that shows all in full."""
     room = cells - 1  # a margin at the right, as in the header
     kinds = _kinds(findings)[:most]
-    keys = {**_KEYS_ALWAYS, **({} if read_only else _KEYS_THAT_CHANGE), **({} if is_replay else _KEYS_LIVE)}
-    parts = [_parts(kind, keys, keymap) for kind in kinds]
+    parts = [_parts(kind, _key_of(kind[0], read_only=read_only, is_replay=is_replay), keymap) for kind in kinds]
     more = len(findings) - sum(map(len, kinds))
     is_cut = any(width(text + end) > room for text, end in parts) or any(len(kind) > 1 for kind in kinds)
     all_key = first_key("findings", keymap)
@@ -90,17 +88,23 @@ def _kinds(findings: Sequence[Finding]) -> list[list[Finding]]:
     return list(kinds.values())
 
 
-def _parts(kind: Sequence[Finding], keys: _Keys, keymap: Keymap) -> tuple[str, str]:
+def _key_of(finding: Finding, *, read_only: bool, is_replay: bool) -> FindingAction | None:
+    """Return the action of a finding if its key does it now, whatever row is selected."""
+    action = action_of(finding)
+    if action is None or action.key_id not in _OF_THE_CLUSTER:
+        return None
+    return None if why_not(action, read_only=read_only, is_replay=is_replay) else action
+
+
+def _parts(kind: Sequence[Finding], action: FindingAction | None, keymap: Keymap) -> tuple[str, str]:
     """Return the text of a finding, and the end of the line, which is never cut."""
     finding = kind[0]
     alike = f"  (+{len(kind) - 1:,} similar)" if len(kind) > 1 else ""
-    if (finding.code, finding.severity) in keys:
-        end = f" · {_key_words(finding, keys, keymap)}{alike}"
-        return f" {MARKS[finding.severity]} {finding.message}", end
+    if action is not None:
+        return f" {MARKS[finding.severity]} {finding.message}", f" · {_key_words(action, keymap)}{alike}"
     return f" {words(finding)}", alike
 
 
-def _key_words(finding: Finding, keys: _Keys, keymap: Keymap) -> str:
+def _key_words(action: FindingAction, keymap: Keymap) -> str:
     """Return ``E shows them``."""
-    key_id, does = keys[finding.code, finding.severity]
-    return f"{first_key(key_id, keymap)} {does}"
+    return f"{first_key(action.key_id, keymap)} {action.does}"

@@ -26,7 +26,7 @@ def test_no_findings_take_no_line():
 
 def test_key_replaces_the_advice():
     assert lines(finding()) == [" ! job 4711 is lost · L replaces it"]
-    assert lines(finding(code="other")) == [" ! job 4711 is lost: dasktop scale --replace-lost resubmits it"]
+    assert lines(finding(advice="see its log")) == [" ! job 4711 is lost: see its log"], "T is of the selected row"
     assert lines(finding(code="other", advice=None)) == [" ! job 4711 is lost"]
 
 

@@ -23,7 +23,7 @@ def found(advice: str | None, code: str = "x", **values: object) -> Finding:
             "see its log; dasktop scale --replace-lost resubmits it",
             "replace_lost",
             ReplaceLost(),
-            "replaces the lost jobs",
+            "replaces it",
         ),
         (
             "dasktop scale --release 54_1 moves its results to other workers before the job is released",
