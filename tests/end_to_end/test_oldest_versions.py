@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
+from tests.support.isolated_environment import FORKSERVER
 from tests.support.old_environment import old_environment, with_package
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
@@ -45,7 +46,12 @@ def dasktop(python: Path) -> str:
 def test_snapshot_of_the_demo(dasktop: str) -> None:
     """The demo uses dask-jobqueue, distributed, the embedded SLURM and the modules sent to dask."""
     shown = subprocess.run(
-        [dasktop, "demo", "--snapshot"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+        [dasktop, "demo", "--snapshot"],
+        env=os.environ | FORKSERVER,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
     )
     snapshot = json.loads(shown.stdout)
     assert snapshot["totals"]["workers"] > 0

@@ -31,6 +31,8 @@ FORKSERVER = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
 
 See `tests.support.startup.worker_server`.
 """
+EXPORT_FORKSERVER = "\n".join(f"export {name}={value}" for name, value in FORKSERVER.items())
+"""The same for a job script."""
 SPAWN = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "spawn"}
 """dask's default: the parent of workers is their nanny."""
 

@@ -24,6 +24,7 @@ from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.slurm.missing import missing_programs
 from tests.support.dasktop_program import PATIENT
+from tests.support.isolated_environment import EXPORT_FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS, until, wait_until
 
@@ -241,7 +242,8 @@ class SbatchWorkers:
     def submit(self, name: str, *arguments: str) -> str:
         worker = ("-m", "dask", "worker", self.address, "--nthreads", "1", "--no-dashboard", "--name", name)
         command = " ".join((sys.executable, *worker, *arguments))
-        return self.slurm.submit(f"#!/bin/sh\n#SBATCH --time=20\nexec {command}\n", "--mem=500", "--job-name=plain")
+        script = f"#!/bin/sh\n#SBATCH --time=20\n{EXPORT_FORKSERVER}\nexec {command}\n"
+        return self.slurm.submit(script, "--mem=500", "--job-name=plain")
 
     def options(self, slurm_timeout_seconds: float = 20.0) -> Options:
         return Options(address=self.address, dask_timeout_seconds=20, slurm_timeout_seconds=slurm_timeout_seconds)
