@@ -212,7 +212,7 @@ def test_screen_on_old_scheduler(old_scheduler: Scheduler, tmp_path: Path) -> No
     command = [*PATIENT, old_scheduler.address, "--no-slurm"]
     with Terminal(command, tmp_path, os.environ) as terminal:
         terminal.wait_for(lambda screen: "4711" in screen and "old-0" in screen and "old-1" in screen)
-        terminal.press("Down", "Down", "Right")
+        terminal.press("Down", "Right")
         terminal.wait_for("MainThread")
         terminal.press("q")
         assert terminal.wait_for_end() == 0

@@ -15,7 +15,7 @@ from tests.support.scaling_clusters import DASHBOARD, IMPORTS
 from tests.support.ssh_server import SshServer, script_for
 from tests.support.terminal import Terminal
 
-TREE = re.compile(r"dask-worker .*\n.* batch.*\n.* SLURMCluster-0-0 .*\n.* SLURMCluster-0-1 ")
+TREE = re.compile(r"dask-worker .*\n.* SLURMCluster-0-0 .*\n.* SLURMCluster-0-1 ")
 """The job, its task and its two workers."""
 
 
@@ -43,7 +43,7 @@ def terminal(tmp_path):
 
 
 def test_common_keys_work_over_ssh(terminal):
-    terminal.press("g", "j", "j", "Enter")
+    terminal.press("g", "j", "Enter")
     terminal.wait_for(lambda screen: "worker SLURMCluster-0-0" in screen and "TRANSFERS" in screen)
     terminal.press("Enter")
     terminal.wait_for("LEFT")
