@@ -10,12 +10,13 @@ from dasktop.collectors.model.snapshot import Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.sources.slurm.reasons import HELD, WAITING_FOR_NODES, advice_for, reason_of, requirement
-from dasktop.collectors.text.format import counted, whole_minutes
+from dasktop.collectors.text.format import counted, plain_duration, whole_minutes
 from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.cells import memory_role
+from dasktop.tui.view.ended_jobs import ran_seconds
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.workers import processing_text, status_words, statuses
 
@@ -121,12 +122,24 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     yield Fact("how", fate.explanation, "text" if is_plain else "bad")
     yield Fact("state", fate.state)
     yield Fact("when", moment(fate.ended_at, now))
+    if (ran := ran_seconds(job)) is not None:
+        yield Fact("ran", plain_duration(ran) + _cpu_time(job, ran))
     if fate.exit_code is not None:
         yield Fact("exit code", str(fate.exit_code))
     if fate.signal:
         yield Fact("signal", str(fate.signal))
     allocated = figures.bytes_text(job.allocated.memory_bytes)
     yield Fact("peak memory", f"{figures.bytes_text(fate.max_rss_bytes)} resident, largest task; {allocated} allocated")
+
+
+def _cpu_time(job: Job, ran_seconds: float) -> str:
+    """Return the CPU time of an ended job, as a share of what it was allocated; empty if SLURM does not know it."""
+    used, cpus = job.fate.cpu_seconds if job.fate is not None else None, job.allocated.cpus
+    if used is None:
+        return ""
+    percent = figures.share(used, cpus and cpus * ran_seconds)
+    share = "" if percent is None or cpus is None else f", {figures.percent_text(percent)} of {counted(cpus, 'CPU')}"
+    return f"; {plain_duration(used)} of CPU time{share}"
 
 
 def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:

@@ -20,7 +20,7 @@ from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Work
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, plain_duration
-from dasktop.tui.details.ended_workers import ended_before, ended_in_job
+from dasktop.tui.details.ended_workers import all_that_left, ended_before, ended_in_job, that_left
 from dasktop.tui.details.of_job import job_sections, why
 from dasktop.tui.details.of_worker import Stack, running_section, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
@@ -33,8 +33,10 @@ from dasktop.tui.view.rows import (
     ArrayRow,
     AskingRow,
     EarlierRow,
+    GoneRow,
     IdleRow,
     JobRow,
+    LeftRow,
     OthersRow,
     OutsideRow,
     Row,
@@ -83,6 +85,10 @@ def title(row: Row) -> str:
             return f"workers {place_words(row.workers)}"
         case EarlierRow():
             return "jobs that ended earlier"
+        case LeftRow():
+            return "workers that left"
+        case GoneRow():
+            return f"worker {row.end.worker or row.end.address or figures.UNKNOWN}, which left"
         case OthersRow():
             return "other jobs"
         case AskingRow():
@@ -140,6 +146,10 @@ def sections(
             ]
         case ThreadRow():
             return thread_sections(row.thread, row.worker, past, stack, first_key("call_stack", keymap))
+        case LeftRow(ends=ends):
+            return [all_that_left(ends)]
+        case GoneRow(end=end, job=held):
+            return that_left(end, held, snapshot.taken_at)
         case _:
             return _group_sections(row, thresholds)
 

@@ -26,6 +26,7 @@ from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import (
     EARLIER,
+    LEFT,
     OTHERS,
     OUTSIDE,
     AskingRow,
@@ -149,7 +150,7 @@ class TreeController:
 
         def unfolds_by_default(key: Key) -> bool:
             """Return whether a row unfolds by default because a filter is active: groups do."""
-            return bool(self.view.pattern) and (key in (EARLIER, OTHERS, OUTSIDE) or key[0] == "array")
+            return bool(self.view.pattern) and (key in (EARLIER, LEFT, OTHERS, OUTSIDE) or key[0] == "array")
 
         return self._rows_of(filtered, is_unfolded)
 

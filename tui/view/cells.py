@@ -20,7 +20,16 @@ from dasktop.collectors.model.jobs import (
     threads_busy,
     workers_of,
 )
-from dasktop.collectors.model.snapshot import EXACT_EVIDENCE, Evidence, Job, Task, Thread, UseSource, Worker
+from dasktop.collectors.model.snapshot import (
+    EXACT_EVIDENCE,
+    Evidence,
+    Job,
+    Task,
+    Thread,
+    UseSource,
+    Worker,
+    WorkerEvent,
+)
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, short_host
@@ -30,13 +39,18 @@ from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
+from dasktop.tui.view.ended_jobs import ended_words, why_ended
+from dasktop.tui.view.left_workers import how_it_left, is_bad_end, left_counts, left_words, total_cost
 from dasktop.tui.view.now import Now
 from dasktop.tui.view.rows import (
+    MOST_GONE,
     ArrayRow,
     AskingRow,
     EarlierRow,
+    GoneRow,
     IdleRow,
     JobRow,
+    LeftRow,
     OthersRow,
     OutsideRow,
     Row,
@@ -90,7 +104,7 @@ class Cells(NamedTuple):
     short_note: str = ""
     """A shorter note, if there is one."""
     step: str = ""
-    """The SLURM task (``batch.0``) that has no row of its own, for the end of the label."""
+    """The label's end: the SLURM task (``batch.0``) without a row of its own, or the job of a worker that left."""
 
 
 def cells(row: Row, taken_at: datetime, thresholds: Thresholds = DEFAULTS) -> Cells:
@@ -149,6 +163,10 @@ def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
             return _array(row.jobs)
         case EarlierRow():
             return _earlier(row.jobs)
+        case LeftRow():
+            return _left(row.ends)
+        case GoneRow():
+            return _gone(row.end, row.job, taken_at)
         case OutsideRow():
             return _group(place_words(row.workers), row.workers)
         case OthersRow():
@@ -229,11 +247,11 @@ def _is_starting(job: Job, taken_at: datetime, thresholds: Thresholds) -> bool:
 
 
 def _ended(label: str, job: Job) -> Cells:
-    """Return the cells of an ended job; accounting takes precedence over the queue."""
+    """Return the cells of an ended job."""
     state = _end_state(job)
     is_plain = read_state(state).is_completed or read_state(state).is_cancelled
     tone: Tone = "quiet" if is_plain else "bad"
-    return Cells(label, state, tone, note=job.fate.explanation if job.fate is not None else job.reason or "")
+    return Cells(label, state, tone, note=ended_words(job), short_note=why_ended(job))
 
 
 def _end_state(job: Job) -> str:
@@ -382,6 +400,24 @@ def _earlier(jobs: tuple[Job, ...]) -> Cells:
     states = Counter(read_state(_end_state(job)).name or UNKNOWN for job in jobs)
     note = ", ".join(f"{figures.count(number)} {state}" for state, number in states.most_common())
     return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=note)
+
+
+def _left(ends: tuple[WorkerEvent, ...]) -> Cells:
+    """Return the cells of the group of workers that left: how many how, and what that cost."""
+    listed = f"the last {MOST_GONE:,} are listed" if len(ends) > MOST_GONE else ""
+    note = "; ".join(filter(None, (left_counts(ends), total_cost(ends), listed)))
+    return Cells(f"{counted(len(ends), 'worker')} that left", tone="quiet", note=note)
+
+
+def _gone(end: WorkerEvent, job: Job | None, taken_at: datetime) -> Cells:
+    """Return the cells of a worker that left."""
+    return Cells(
+        end.worker or end.address or UNKNOWN,
+        how_it_left(end),
+        "bad" if is_bad_end(end, job) else "quiet",
+        note=left_words(end, taken_at),
+        step=f"job {squeue_id(job) if job is not None else end.job_id}" if end.job_id else "",
+    )
 
 
 def _others(jobs: tuple[Job, ...]) -> Cells:

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of, workers_of
-from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker
+from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Worker, WorkerEvent
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.text.format import listed
 from dasktop.collectors.text.patterns import Pattern, compiled, remark
 from dasktop.tui.draw.task_keys import without_token
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
+from dasktop.tui.view.left_workers import how_it_left, why_it_left
 from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow, keyed_tasks
 from dasktop.tui.view.workers import status_words
 
@@ -36,7 +37,7 @@ class View(NamedTuple):
 
 
 class FilteredSnapshot(NamedTuple):
-    """A snapshot with only the jobs and workers that match."""
+    """A snapshot with only the jobs and workers that match, also workers that left."""
 
     snapshot: Snapshot
     context: frozenset[Key]
@@ -53,8 +54,12 @@ def apply_view(snapshot: Snapshot, view: View) -> FilteredSnapshot:
         unplaced = tuple(order.of(snapshot.unplaced_workers, _of_worker))
         snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
     if view.pattern:
-        jobs, unplaced, context = _filtered(snapshot, Filter(view.pattern, snapshot))
-        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced)
+        wanted = Filter(view.pattern, snapshot)
+        jobs, unplaced, context = _filtered(snapshot, wanted)
+        ends = snapshot.worker_events
+        if ends is not None:
+            ends = tuple(end for end in ends if wanted.finds_end(end) != wanted.excludes)
+        snapshot = replace(snapshot, jobs=jobs, unplaced_workers=unplaced, worker_events=ends)
     return FilteredSnapshot(snapshot, context)
 
 
@@ -140,6 +145,12 @@ class Filter:
         address = None if self._is_number else worker.address
         names = (worker.name, address, worker.host, worker.longest_task_name, *tasks)
         return self._finds((worker.status, status_words(worker)), names, self._of_workers.get(worker.name, ()))
+
+    def finds_end(self, end: WorkerEvent) -> bool:
+        """Return whether a worker that left matches."""
+        address = None if self._is_number else end.address
+        names = (end.worker, address, end.job_id, end.node, why_it_left(end))
+        return self._finds((how_it_left(end),), names, self._of_workers.get(end.worker or "", ()))
 
     def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:
         match self._field:

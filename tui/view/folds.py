@@ -7,7 +7,8 @@ workers, because only then they are read.
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
-from dasktop.tui.view.rows import EARLIER, OTHERS, Key, shows_tasks, split_earlier, split_jobs
+from dasktop.tui.view.left_workers import left_workers
+from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, Key, shows_tasks, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """The levels of the tree."""
@@ -47,8 +48,8 @@ class Folds:
         self._chosen |= workers
 
     def choose_level(self, level: int) -> None:
-        """Unfold the cluster down to this level, and fold what is below. Keep earlier and other jobs."""
-        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key in (EARLIER, OTHERS)}
+        """Unfold the cluster down to this level, and fold what is below. Keep the other groups."""
+        self._chosen = {key: chosen for key, chosen in self._chosen.items() if key in (EARLIER, LEFT, OTHERS)}
         self._level = level
         self._is_frozen = True
 
@@ -78,7 +79,13 @@ def _fits(lines: int, snapshot: Snapshot, thresholds: Thresholds) -> bool:
     """Return whether all jobs, tasks and workers of the cluster fit into `lines` lines."""
     jobs, others = split_jobs(snapshot)
     recent, earlier = split_earlier(snapshot, jobs, thresholds)
-    needed = bool(earlier) + bool(others) + bool(snapshot.unplaced_workers) + len(snapshot.unplaced_workers)
+    needed = (
+        bool(earlier)
+        + bool(left_workers(snapshot))
+        + bool(others)
+        + bool(snapshot.unplaced_workers)
+        + len(snapshot.unplaced_workers)
+    )
     for job in recent:
         needed += 1 + sum(shows_tasks(job) + len(task.workers) for task in job.tasks)
         if needed > lines:

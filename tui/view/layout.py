@@ -197,6 +197,8 @@ _LABEL_ROLES: dict[Kind, Role] = {
     "job": "strong",
     "outside": "strong",
     "earlier": "quiet",
+    "left": "quiet",
+    "gone": "quiet",
     "others": "quiet",
     "task": "quiet",
     "worker": "text",
@@ -208,21 +210,21 @@ _LABEL_ROLES: dict[Kind, Role] = {
 
 
 def _label(row: Row, cells: Cells, layout: Layout, glyphs: Glyphs) -> list[Piece]:
-    """Return the label with the margin before it; the end of a job's label is quiet."""
+    """Return the label with the margin before it; its end is quiet."""
     marker = "" if row.unfolded is None else glyphs.unfolded if row.unfolded else glyphs.folded
     start = " " * INDENT * row.depth + fit(marker, INDENT)
     words = cells.label
     if row.kind == "task" and _lacks_node(cells, layout):
         words += f"  {cells.node}"
     room = layout.label - len(start)
-    if row.kind == "worker":
+    if row.kind in ("worker", "gone"):
         words = cut_middle(words, room)
     elif row.kind == "thread":
         words = cut_key(words, room, _KEY_TAIL)
     role = "quiet" if row.kind == "job" and cells.tone == "quiet" else _LABEL_ROLES[row.kind]
     if row.kind == "thread" and (cells.cpu_percent or 0) > 0:
         role = "text"
-    end = _label_end(cells, layout, room - width(printable(words))) if row.kind == "job" else ""
+    end = _label_end(cells, layout, room - width(printable(words))) if row.kind in ("job", "gone") else ""
     if not end:
         return [Piece(fit(" " + start + words, 1 + layout.label), role)]
     label = " " + start + printable(words)
@@ -235,7 +237,7 @@ def _lacks_node(cells: Cells, layout: Layout) -> bool:
 
 
 def _label_end(cells: Cells, layout: Layout, room: int) -> str:
-    """Return what follows the name of a job, as far as there is room: its only SLURM task, and its node."""
+    """Return what follows the name of a job or worker, as far as there is room: its only SLURM task, and its node."""
     parts = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "") if part]
     while parts:
         end = "".join(f" · {part}" for part in parts)

@@ -12,10 +12,13 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of, workers_of
-from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker
+from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker, WorkerEvent
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.tui.view.left_workers import left_workers
 
-Kind = Literal["job", "array", "task", "worker", "thread", "idle", "earlier", "outside", "others", "asking"]
+Kind = Literal[
+    "job", "array", "task", "worker", "thread", "idle", "earlier", "left", "gone", "outside", "others", "asking"
+]
 Key = tuple[str | int | None, ...]
 """Identifies a row across snapshots; the first item is its kind."""
 
@@ -23,9 +26,12 @@ InJob = tuple[Worker, Task | None, str | None]
 """A worker, its task, and the id of their job."""
 
 EARLIER: Key = ("earlier",)
+LEFT: Key = ("left",)
 OUTSIDE: Key = ("outside",)
 OTHERS: Key = ("others",)
 
+MOST_GONE = 100
+"""The number of workers that left to list, the newest first."""
 _IDLE_PERCENT = 0.5
 
 
@@ -147,7 +153,42 @@ class OutsideRow(_TreeRow, frozen=True, kw_only=True):
     workers: tuple[Worker, ...]
 
 
-Row = JobRow | ArrayRow | TaskRow | WorkerRow | ThreadRow | IdleRow | AskingRow | EarlierRow | OutsideRow | OthersRow
+class LeftRow(_TreeRow, frozen=True, kw_only=True):
+    """The workers that left lately."""
+
+    kind = "left"
+    ends: tuple[WorkerEvent, ...]
+    """The newest first."""
+
+
+class GoneRow(_TreeRow, frozen=True, kw_only=True):
+    """A worker that left."""
+
+    kind = "gone"
+    end: WorkerEvent
+    job: Job | None = None
+    """``None``: it was in no job that is known."""
+
+    @property
+    def of_job(self) -> str | None:
+        """The id of its job, if that is known."""
+        return self.job.job_id if self.job is not None else None
+
+
+Row = (
+    JobRow
+    | ArrayRow
+    | TaskRow
+    | WorkerRow
+    | ThreadRow
+    | IdleRow
+    | AskingRow
+    | EarlierRow
+    | LeftRow
+    | GoneRow
+    | OutsideRow
+    | OthersRow
+)
 """One line of the tree."""
 
 
@@ -169,9 +210,10 @@ def visible_rows(
     """Return the rows in display order.
 
     The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
-    its workers outside SLURM, then the user's other jobs. Jobs that start workers for an unknown scheduler are listed
-    with the cluster's, since they may belong to it. Until the scheduler has answered all jobs are at the top level.
-    The jobs of an array form one group. The workers of a job of one task are directly below the job.
+    the workers that left, in one group, the newest first, then its workers outside SLURM, then the user's other jobs.
+    Jobs that start workers for an unknown scheduler are listed with the cluster's, since they may belong to it. Until
+    the scheduler has answered all jobs are at the top level. The jobs of an array form one group. The workers of a job
+    of one task are directly below the job.
 
     Parameters
     ----------
@@ -201,6 +243,11 @@ def visible_rows(
         rows.append(EarlierRow(key=EARLIER, unfolded=unfolded, jobs=earlier))
         if unfolded:
             _add_jobs(rows, earlier, EARLIER, 1, is_unfolded, has_task_rows)
+    if ends := left_workers(snapshot):
+        unfolded = is_unfolded(LEFT)
+        rows.append(LeftRow(key=LEFT, unfolded=unfolded, ends=ends))
+        if unfolded:
+            rows.extend(_gone_rows(ends[:MOST_GONE], snapshot.jobs))
     if snapshot.unplaced_workers:
         unfolded = is_unfolded(OUTSIDE)
         rows.append(OutsideRow(key=OUTSIDE, unfolded=unfolded, workers=snapshot.unplaced_workers))
@@ -221,6 +268,8 @@ def name_of(row: Row) -> str | None:
             return row.job.job_id
         case WorkerRow():
             return row.worker.address
+        case GoneRow():
+            return row.end.address
         case ThreadRow():
             return row.thread.task_key or str(row.thread.native_id)
         case ArrayRow():
@@ -369,6 +418,17 @@ def _add_workers(
         )
         if unfolded:
             rows.extend(_thread_rows(worker, job_id, key, depth + 1, is_unfolded))
+
+
+def _gone_rows(ends: Iterable[WorkerEvent], jobs: Iterable[Job]) -> Iterator[GoneRow]:
+    """Yield rows for workers that left, with unique keys, even if the addresses of several are unknown."""
+    of_ids = {job.job_id: job for job in jobs}
+    seen: Counter[Key] = Counter()
+    for end in ends:
+        key: Key = ("gone", end.address, end.at.isoformat())
+        seen[key] += 1
+        key = (*key, seen[key]) if seen[key] > 1 else key
+        yield GoneRow(key=key, parent=LEFT, depth=1, end=end, job=of_ids.get(end.job_id or ""))
 
 
 def _thread_rows(

@@ -367,7 +367,7 @@ class TestJobCells:
 
     def test_ended_job_shows_how_it_ended(self) -> None:
         held = cells_of(snapshot([ended("1")]), "job", "1")
-        assert (held.state, held.tone, held.note) == ("TIMEOUT", "bad", "reached its time limit of 1 h")
+        assert (held.state, held.tone, held.note) == ("TIMEOUT", "bad", "reached its time limit of 1 h; ran 45 min")
         assert cells_of(snapshot([ended("1", "CANCELLED by 1001", "x")]), "job", "1").tone == "quiet"
 
     def test_accounting_overrides_the_queues_state(self) -> None:
