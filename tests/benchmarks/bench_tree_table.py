@@ -27,14 +27,14 @@ from tests.support.snapshots import TAKEN_AT, busy_job, snapshot
 
 ROUNDS = 15
 COLUMNS, LINES = 120, 40
-WORKERS_OF_A_JOB = 39  # plus a row for the job and one for its task
+WORKERS_OF_A_JOB = 39  # plus a row for the job
 QUIET_SECONDS = 0.3
 TICKS = 5
 
 
 def tree(rows: int) -> Snapshot:
     """Return a snapshot with about so many rows."""
-    jobs = range(rows // (WORKERS_OF_A_JOB + 2))
+    jobs = range(rows // (WORKERS_OF_A_JOB + 1))
     return snapshot([busy_job(str(1000 + number), number, WORKERS_OF_A_JOB) for number in jobs])
 
 
@@ -56,7 +56,7 @@ async def measure(size: int) -> dict[str, float]:
     """Return the seconds of each step with so many rows."""
     app = DasktopApp(FakeFeed())
     async with app.run_test(size=(COLUMNS, LINES)) as pilot:
-        table = app._table
+        table = app._tree.table
         shown = tree(size)
         rows = visible_rows(shown, everything)
         one_more = visible_rows(replace(shown, jobs=(*shown.jobs, busy_job("9", 1, 0))), everything)
@@ -124,7 +124,7 @@ def ticks() -> dict[str, list[Snapshot]]:
     ]
     return {
         "nothing changes": [still] * (TICKS + 1),
-        "all values of 12 of 36 rows change": busy,
+        "all values of 12 of 30 rows change": busy,
         "a job is added or removed below": [snapshot(jobs[: 6 - tick % 2]) for tick in range(TICKS + 1)],
     }
 
@@ -175,7 +175,7 @@ def main() -> None:
         DasktopApp(FedByPipe(int(sys.argv[2]), ticks()[sys.argv[1]])).run()
         return
     asyncio.run(stopwatch())
-    print(f"\nbytes sent to a terminal of {COLUMNS}x{LINES}, 36 rows{'first paint':>15}{'update':>10}")
+    print(f"\nbytes sent to a terminal of {COLUMNS}x{LINES}, 30 rows{'first paint':>15}{'update':>10}")
     for name in ticks():
         first, each = in_terminal(name)
         print(f"{name:<44}{first:>19,}{each:>10,.0f}")
