@@ -24,7 +24,7 @@ from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.lines import Lines
 
 _MIN_CELLS = 10
-_HERE = "█"
+_HERE = "┃"
 _LINE = "─"
 
 

@@ -189,7 +189,7 @@ class TestTimeLine:
         assert len(text) == 100
         assert drawn[round((end - begin - 1) / 2)] == "!"
         assert drawn[-1] == "·"
-        assert drawn[round((end - begin - 1) * 3 / 20)] == "█"
+        assert drawn[round((end - begin - 1) * 3 / 20)] == "┃"
 
     @pytest.mark.parametrize("cells", [1, 10, 30, 59])
     def test_narrow_time_line_fits(self, cells):
