@@ -16,7 +16,7 @@ MEANINGS = (
     ("! ·", "an error or a warning (!), an inefficiency (·); the worst first"),
     ("SEVERITY", "error, warning or info, as for --fail-on"),
     ("FINDING", "what is wrong; details show it in full, with advice"),
-    ("ABOUT", "the worker or job that it is about, or how many"),
+    ("ABOUT", "the task name, worker or job that it is about, or how many"),
     ("SINCE", "since when the condition holds, as far as known"),
 )
 """What is on the page, and what it means."""

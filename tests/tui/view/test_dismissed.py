@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.findings import RULES
 from dasktop.collectors.model.snapshot import Finding
-from dasktop.tui.view.dismissed import Dismissed, dismissed_words
+from dasktop.tui.view.dismissed import _REASONS, Dismissed, dismissed_words
 from tests.support.snapshots import TAKEN_AT
 
 FAILED = "{} tasks failed within 30 min{}: regrid ({}): ValueError('no grid')"
@@ -140,6 +141,10 @@ def test_one_that_ended_is_new_when_it_comes_back() -> None:
         dismissed.follow([found()], seen_at)
         dismissed.follow([], seen_at + timedelta(seconds=gone_seconds))
         assert bool(dismissed.remaining([found()])) == is_back
+
+
+def test_codes_with_a_reason_exist() -> None:
+    assert {rule.code for rule in RULES} >= _REASONS
 
 
 def test_words_count_the_dismissed() -> None:
