@@ -17,7 +17,7 @@ from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.terminal.theme import selected_strip, strip
+from dasktop.tui.terminal.theme import selected_strip, strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
@@ -108,10 +108,10 @@ class TextView(ScrollView, can_focus=True):
         """Return one line, for Textual to draw."""
         row = self.scroll_offset.y + y
         if row >= len(self._lines):
-            return strip([], self.size.width, self.app.theme)
+            return strip([], self.size.width, styles_for(self.app))
         line = self._lines[row]
         draw = selected_strip if line.source == self._marked else strip
-        return draw(line.pieces, self.size.width, self.app.theme)
+        return draw(line.pieces, self.size.width, styles_for(self.app))
 
 
 class Page(Dialog[None]):

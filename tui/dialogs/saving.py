@@ -18,6 +18,9 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.status_line import StatusLine
 
+_GROUND, _TITLE = "#292929", "#c5c8c6"
+"""The colours of the window in Rich's SVG."""
+
 
 def self_contained(svg: str) -> str:
     """Return the SVG without web fonts, and with spaces preserved in all viewers."""
@@ -26,7 +29,11 @@ def self_contained(svg: str) -> str:
 
 def screenshot_of(app: App[Any]) -> str:
     """Return the screen as SVG."""
-    return self_contained(app.export_screenshot(title="dasktop"))
+    svg = self_contained(app.export_screenshot(title="dasktop"))
+    theme = app.current_theme
+    if theme.ansi or app.no_color:
+        return svg
+    return svg.replace(_GROUND, theme.background or _GROUND).replace(_TITLE, theme.foreground or _TITLE)
 
 
 _QUESTION = "Save to a new file in the current directory: a screenshot (SVG) or the snapshot (JSON)."

@@ -18,7 +18,7 @@ from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import fit, printable, width
-from dasktop.tui.terminal.theme import selected_strip
+from dasktop.tui.terminal.theme import selected_strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.scheduler_list import is_watched, texts_of
@@ -70,7 +70,7 @@ class Candidates(Lines, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
         if self._top + y == self._index and y < len(self._lines):
-            return selected_strip(self._lines[y], self.size.width, self.app.theme)
+            return selected_strip(self._lines[y], self.size.width, styles_for(self.app))
         return super().render_line(y)
 
     def action_move(self, by: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut, width
 
-BORDER: Role = "quiet"
+BORDER: Role = "border"
 BORDER_CELLS = BORDER_LINES = 2
 """What the border takes of the width and of the height."""
 _PADDING = 2

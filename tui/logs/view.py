@@ -17,7 +17,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.logs.window import LogRows, LogWindow, Position, Row, printable_line, tone
-from dasktop.tui.terminal.theme import strip, styles_of
+from dasktop.tui.terminal.theme import strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
@@ -222,13 +222,13 @@ class LogView(Widget, can_focus=True):
         cells = self.size.width
         if isinstance(drawn.row, str):
             text = self._glyphs.encode(cut(f"   {drawn.row}", cells))
-            return strip([Piece(text, "quiet")], cells, self.app.theme)
+            return strip([Piece(text, "quiet")], cells, styles_for(self.app))
         style = self._style_of(drawn.row, is_hit=drawn.is_hit)
         return Strip(list(self._segments(drawn.row, drawn))).adjust_cell_length(cells, style)
 
     def _segments(self, row: Row, drawn: _Drawn) -> Iterator[Segment]:
-        """Yield a row's text with matches in bold, also in the highlighted line, which is reversed."""
-        style, key = self._style_of(row, is_hit=drawn.is_hit), styles_of(self.app.theme).of["key"]
+        """Yield a row's text with matches in bold, also in the highlighted line."""
+        style, key = self._style_of(row, is_hit=drawn.is_hit), Style(bold=True)
         at = row.first
         for found in drawn.pattern.finditer(row.text) if drawn.pattern is not None else ():
             first, last = max(found.start(), at), min(found.end(), row.last)
@@ -239,8 +239,8 @@ class LogView(Widget, can_focus=True):
         yield Segment(self._glyphs.encode(row.text[at : row.last]), style)
 
     def _style_of(self, row: Row, *, is_hit: bool) -> Style:
-        styles = styles_of(self.app.theme)
-        return styles.selected if is_hit else styles.of[tone(row.text)]
+        styles = styles_for(self.app)
+        return (styles.selected_of if is_hit else styles.of)[tone(row.text)]
 
     # -- keys
 

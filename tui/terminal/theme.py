@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
-from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES, Palette
+from dasktop.tui.draw.palettes import DEFAULT_PALETTE, PALETTES, SIXTEEN, Palette
 from dasktop.tui.draw.piece import BAR_ROLES, Piece, Role
 
 _ANSI = BUILTIN_THEMES["ansi-dark"]
@@ -19,32 +20,41 @@ class Styles(NamedTuple):
     """A palette as Rich styles."""
 
     of: Mapping[Role, Style]
-    selected: Style
-    """One style for all texts of a line: several colours would be hard to read, and take more bytes."""
+    selected_of: Mapping[Role, Style]
+    """In the selected line."""
+
+    @property
+    def selected(self) -> Style:
+        """The style of plain text in the selected line."""
+        return self.selected_of["text"]
 
 
 def _styles(palette: Palette) -> Styles:
     plain = Style(color=palette.foreground or None, bgcolor=palette.background or None)
-    return Styles(
-        {role: plain + Style.parse(words) for role, words in palette.styles.items()},
-        # Reversed rather than coloured, so that it is also visible with NO_COLOR.
-        plain + Style(reverse=True),
-    )
+    styles = {role: plain + Style.parse(words) for role, words in palette.styles.items()}
+    if palette.selection:
+        ground = Style(bgcolor=palette.selection)
+        return Styles(styles, {role: style + ground for role, style in styles.items()})
+    # One style for all texts: several colours would be hard to read in reverse. Bars are not reversed, because the
+    # reverse of a thin line on its track is hard to read.
+    reverse = plain + Style(reverse=True)
+    return Styles(styles, {role: style if role in BAR_ROLES else reverse for role, style in styles.items()})
 
 
 def _theme(name: str, palette: Palette) -> Theme:
-    ground = palette.background or "ansi_default"
+    ground = _textual(palette.background)
+    is_ansi = not palette.background.startswith("#")
     return Theme(
         name=name,
         primary=palette.border,
-        foreground=palette.foreground or "ansi_default",
+        foreground=_textual(palette.foreground),
         background=ground,
         surface=ground,
         panel=ground,
         boost=ground,
         dark=palette.is_dark,
-        ansi=not palette.background,
-        variables=(_ANSI.variables if not palette.background else {})
+        ansi=is_ansi,
+        variables=(_ANSI.variables if is_ansi else {})
         | {
             "border": palette.border,
             "scrollbar": palette.scrollbar,
@@ -56,29 +66,52 @@ def _theme(name: str, palette: Palette) -> Theme:
     )
 
 
+def _textual(color: str) -> str:
+    """Return Textual's name of a ground, or of the colour of text on it."""
+    return color if color.startswith("#") else f"ansi_{color or 'default'}"
+
+
 _STYLES = {name: _styles(palette) for name, palette in PALETTES.items()}
-THEMES = tuple(_theme(name, palette) for name, palette in PALETTES.items())
+_SIXTEEN = {name: _styles(palette) for name, palette in SIXTEEN.items()}
 
 
-def styles_of(theme: str) -> Styles:
-    """Return the styles of a theme by name; for a built-in theme of Textual, those of the default palette."""
-    return _STYLES.get(theme, _STYLES[DEFAULT_PALETTE])
+def themes(*, sixteen: bool = False) -> list[Theme]:
+    """Return all themes, for many or for sixteen colours."""
+    return [_theme(name, palette) for name, palette in (SIXTEEN if sixteen else PALETTES).items()]
 
 
-def strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
-    """Return a line of exactly `cells` cells."""
-    styles = styles_of(theme).of
-    return Strip([Segment(text, styles[role]) for text, role in pieces]).adjust_cell_length(cells)
+def has_sixteen(app: App[Any]) -> bool:
+    """Return whether the app's terminal has sixteen colours."""
+    return app.console.color_system == "standard"
 
 
-def selected_strip(pieces: Iterable[Piece], cells: int, theme: str) -> Strip:
-    """Return a line of exactly `cells` cells in the style of the selected one.
+def styles_of(theme: str, *, sixteen: bool = False) -> Styles:
+    """Return the styles of a theme by name, for many or for sixteen colours.
 
-    Bars are not reversed, because the reverse of a thin line on its track is hard to read.
+    For a built-in theme of Textual, those of the default palette.
     """
-    styles = styles_of(theme)
+    styles = _SIXTEEN if sixteen else _STYLES
+    return styles.get(theme, styles[DEFAULT_PALETTE])
+
+
+def styles_for(app: App[Any]) -> Styles:
+    """Return the styles of the app's theme for the terminal; without colours, those that need none."""
+    return styles_of(DEFAULT_PALETTE if app.no_color else app.theme, sixteen=has_sixteen(app))
+
+
+def strip(pieces: Iterable[Piece], cells: int, styles: Styles) -> Strip:
+    """Return a line of exactly `cells` cells."""
+    return _strip(pieces, cells, styles.of)
+
+
+def selected_strip(pieces: Iterable[Piece], cells: int, styles: Styles) -> Strip:
+    """Return a line of exactly `cells` cells, as the selected one."""
+    return _strip(pieces, cells, styles.selected_of)
+
+
+def _strip(pieces: Iterable[Piece], cells: int, styles: Mapping[Role, Style]) -> Strip:
     segments = [
-        Segment("".join(piece.text for piece in run), styles.of[role] if role in BAR_ROLES else styles.selected)
-        for role, run in groupby(pieces, key=lambda piece: piece.role if piece.role in BAR_ROLES else "text")
+        Segment("".join(piece.text for piece in run), style)
+        for style, run in groupby(pieces, key=lambda piece: styles[piece.role])
     ]
-    return Strip(segments).adjust_cell_length(cells, styles.selected)
+    return Strip(segments).adjust_cell_length(cells, styles["text"])

@@ -14,7 +14,7 @@ from dasktop.tui.dialogs.dialog import Dialog
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import fit
-from dasktop.tui.terminal.theme import selected_strip
+from dasktop.tui.terminal.theme import selected_strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.columns import COLUMNS, ColumnName
 from dasktop.tui.view.help_rows import HelpGroups
@@ -85,7 +85,7 @@ class ColumnList(Lines):
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
         if self._top + y == self._index and y < len(self._lines):
-            return selected_strip(self._lines[y], self.size.width, self.app.theme)
+            return selected_strip(self._lines[y], self.size.width, styles_for(self.app))
         return super().render_line(y)
 
 

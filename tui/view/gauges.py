@@ -152,7 +152,7 @@ def gauges_of(snapshot: Snapshot, pasts: Pasts | None, thresholds: Thresholds) -
         busy = f"{figures.count(totals.threads_busy):>{len(threads)}}/{threads}"
         past = _shares(pasts.threads_busy_percent, totals.threads, 1)
         percent = figures.share(totals.threads_busy, totals.threads) if has_pictures else None
-        gauges.append(Gauge("THREADS", percent, (f"{busy} busy", busy), "quiet", past=past))
+        gauges.append(Gauge("THREADS", percent, (f"{busy} busy", busy), "threads", past=past))
     if snapshot.work is None and snapshot.cluster.task_counts is not None:
         gauges.append(_tasks(snapshot.cluster.task_counts))
     return gauges

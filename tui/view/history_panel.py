@@ -84,7 +84,7 @@ def _graphs(snapshot: Snapshot, pasts: Pasts, thresholds: Thresholds) -> list[_G
     graphs = [_Graph(gauge, 100) for gauge in gauges_of(snapshot, pasts, thresholds)]
     if snapshot.work is not None:
         rate = rate_text(snapshot.work.rate_per_second)
-        graphs.append(_Graph(Gauge("TASKS", None, (rate,), "good", past=pasts.tasks_per_second), None))
+        graphs.append(_Graph(Gauge("TASKS", None, (rate,), "rate", past=pasts.tasks_per_second), None))
     return graphs
 
 

@@ -15,7 +15,7 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line
 from dasktop.tui.draw.task_keys import shorten_token
 from dasktop.tui.draw.text_width import cut, fit, width
-from dasktop.tui.terminal.theme import strip
+from dasktop.tui.terminal.theme import strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
@@ -117,7 +117,7 @@ class DetailsPane(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
         drawn = self._drawn[y] = self._line_at(y)
-        return strip(drawn, self.size.width, self.app.theme)
+        return strip(drawn, self.size.width, styles_for(self.app))
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out the lines for the new size. Textual may have drawn already, with the old lines."""

@@ -6,7 +6,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.terminal.theme import strip
+from dasktop.tui.terminal.theme import strip, styles_for
 
 
 class Lines(Widget):
@@ -40,4 +40,4 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
-        return strip(self._lines[y] if y < len(self._lines) else [], self.size.width, self.app.theme)
+        return strip(self._lines[y] if y < len(self._lines) else [], self.size.width, styles_for(self.app))

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import fit
-from dasktop.tui.terminal.theme import selected_strip, strip
+from dasktop.tui.terminal.theme import selected_strip, strip, styles_for
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import TREE
@@ -159,12 +159,11 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         """Return one visible line, for Textual to draw."""
         drawn = self._drawn[y] = self._state_of(y)
         if isinstance(drawn, str):
-            return strip(
-                [Piece(fit(f"   {self._glyphs.encode(drawn)}", self.cells), "quiet")], self.cells, self.app.theme
-            )
+            text = fit(f"   {self._glyphs.encode(drawn)}", self.cells)
+            return strip([Piece(text, "quiet")], self.cells, styles_for(self.app))
         look, is_selected = drawn
         pieces = self.pieces_of(self._rows[self.scroll_offset.y + y], look)
-        return (selected_strip if is_selected else strip)(pieces, self.cells, self.app.theme)
+        return (selected_strip if is_selected else strip)(pieces, self.cells, styles_for(self.app))
 
     def _state_of(self, y: int) -> tuple[object, bool] | str:
         """Return what a visible line is to show, or a message if it shows no row."""

@@ -16,7 +16,7 @@ from dasktop.tui.draw.glyphs import glyphs
 from dasktop.tui.terminal.display_sync import ANSWER_SECONDS, DisplaySync, Seen
 from dasktop.tui.terminal.driver import DiffDriver
 from dasktop.tui.terminal.sent_screen import SentScreen
-from dasktop.tui.terminal.theme import THEMES
+from dasktop.tui.terminal.theme import has_sixteen, themes
 from dasktop.tui.terminal.typeahead import TypeaheadApp
 from dasktop.tui.view.keys import ANYWHERE, Keymap, shown
 from dasktop.tui.widgets.bindings import bindings
@@ -54,7 +54,7 @@ class TerminalApp(TypeaheadApp):
         self.animation_level = "none"
         for name in list(self.available_themes):
             self.unregister_theme(name)  # built-in themes have no styles for our roles
-        for ours in THEMES:
+        for ours in themes(sixteen=has_sixteen(self)):
             self.register_theme(ours)
         self.theme = theme
         self.ansi_color = None  # from here on, the theme decides
