@@ -1,7 +1,7 @@
 """Failed tasks and ended workers of one or many snapshots: collected once each; the tasks grouped by reason. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from dasktop.collectors.model.record import Record
@@ -89,8 +89,23 @@ def grouped(failures: Iterable[Failure]) -> tuple[FailureGroup, ...]:
 
 
 def unexpected_ends(snapshot: Snapshot) -> tuple[WorkerEvent, ...]:
-    """Return the removals of workers that the scheduler did not expect, oldest first."""
-    return tuple(one for one in snapshot.worker_events or () if one.kind == "removed" and one.reason != "expected")
+    """Return the removals of workers that the scheduler did not expect, oldest first.
+
+    Without the workers of jobs that dasktop or the cluster object released, unless that cost tasks or results.
+    """
+    fates = ((job.job_id, job.fate) for job in snapshot.jobs)
+    released = {job_id for job_id, fate in fates if fate is not None and fate.released_by is not None}
+    return tuple(
+        one
+        for one in snapshot.worker_events or ()
+        if one.kind == "removed" and one.reason != "expected" and not _is_released(one, released)
+    )
+
+
+def _is_released(end: WorkerEvent, released: Collection[str]) -> bool:
+    """Return whether a worker ended with its job, one of those that were released, and nothing was lost with it."""
+    with_its_job = end.job_id in released and (end.reason or "").startswith("job ")
+    return with_its_job and not end.tasks_interrupted and not end.results_lost
 
 
 class FailureCollector:
@@ -108,6 +123,8 @@ class FailureCollector:
         """Add the failures and ended workers of a snapshot."""
         if snapshot.worker_events is not None:
             self.ends_are_known = True
+            for end in snapshot.worker_events:  # later, one may turn out to be expected: who released a job
+                self._ends.pop((end.address, end.at), None)
             self._ends.update({(end.address, end.at): end for end in unexpected_ends(snapshot)})
         failures = snapshot.work.failures if snapshot.work is not None else None
         if failures is None:
