@@ -95,13 +95,17 @@ def _memory(worker: Worker, past: Past, thresholds: Thresholds) -> Iterator[Entr
     role = limit_role(share, thresholds)
     of_limit = f"{figures.percent_text(share):>4} of {figures.bytes_text(limit)}"
     used_text = f"{figures.bytes_text(used):>4} resident"
-    yield Trend("used", past.memory_bytes, limit, of_limit if limit else used_text, role)
+    text = of_limit if limit else used_text
     unmanaged = None if used is None or managed is None else max(0, used - managed)
     whole = limit or used
     if used is not None and whole:
         # Managed memory is dask's estimate of its results; it may exceed the resident memory.
         solid = None if managed is None else 100 * managed / whole
-        yield Bar(100 * used / whole, role, solid, is_marked=bool(limit))
+        yield Bar("used", text, 100 * used / whole, role, solid, is_marked=bool(limit))
+    else:
+        yield Fact("used", text)
+    if past.memory_bytes:
+        yield Trend("history", past.memory_bytes, limit, "", role)
     yield Fact("━ managed", f"{figures.bytes_text(managed)}  results (dask's estimate)")
     yield Fact("╍ unmanaged", f"{figures.bytes_text(unmanaged)}  libraries, running tasks, fragmentation")
     if limit:

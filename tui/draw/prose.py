@@ -45,7 +45,7 @@ class Words(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """A label, the current value, and a graph of the past as wide as there is room."""
+    """A label, the current value (or an empty text), and a graph of the past as wide as there is room."""
 
     label: str
     points: Sequence[float | None]
@@ -67,8 +67,10 @@ class Split(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar below the line before it, see `bars.bar`."""
+    """A label, a value, and a bar beside it, if there is room; see `bars.bar`."""
 
+    label: str
+    text: str
     percent: float
     role: Role
     solid_percent: float | None = None
@@ -159,20 +161,25 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
         case Trend(lines=high) if high > 1 and entry.points and cells - LABEL >= _MIN_GRAPH_CELLS:
             room = min(cells - LABEL, len(entry.points), _MAX_GRAPH_CELLS)
             area = graph(entry.points, room, high, glyphs, entry.top)
-            value = [_label(entry.label), Piece(cut(entry.text, cells - LABEL))]
-            return [value, *([_label(""), Piece(text, entry.role)] for text in area)]
+            lines: list[Line] = [[_label(""), Piece(text, entry.role)] for text in area]
+            if not entry.text:
+                return [[_label(entry.label), *lines[0][1:]], *lines[1:]]
+            return [[_label(entry.label), Piece(cut(entry.text, cells - LABEL))], *lines]
         case Trend():
-            room = min(cells - LABEL - width(entry.text) - 1, _MAX_GRAPH_CELLS)
+            gap = " " * bool(entry.text)
+            room = min(cells - LABEL - width(entry.text + gap), _MAX_GRAPH_CELLS)
             if room < _MIN_GRAPH_CELLS or not entry.points:
                 return [[_label(entry.label), Piece(cut(entry.text, max(0, cells - LABEL)))]]
             line = sparkline(entry.points, min(room, len(entry.points)), glyphs, entry.top)
-            return [[_label(entry.label), Piece(entry.text), Piece(" "), Piece(line, entry.role)]]
+            return [[_label(entry.label), Piece(entry.text + gap), Piece(line, entry.role)]]
         case Split():
             return [[_label(entry.label), *_split(entry, min(max(1, cells - LABEL), _MAX_GRAPH_CELLS))]]
-        case Bar(percent, role, solid_percent, is_marked):
-            room = min(max(1, cells - LABEL), _MAX_GRAPH_CELLS)
+        case Bar(label, text, percent, role, solid_percent, is_marked):
+            room = min(cells - LABEL - width(text) - 2, _MAX_GRAPH_CELLS)
+            if room < _MIN_GRAPH_CELLS:
+                return [[_label(label), Piece(cut(text, max(0, cells - LABEL)))]]
             drawn = bar(percent, room, role, glyphs, solid_percent=solid_percent, is_marked=is_marked)
-            return [[_label(""), *drawn]]
+            return [[_label(label), Piece(f"{text}  "), *drawn]]
 
 
 def _split(split: Split, cells: int) -> Line:

@@ -197,9 +197,9 @@ class TestJob:
 class TestWorker:
     def test_memory_is_split(self) -> None:
         one = worker("a", memory_bytes=3 * GIB, managed_bytes=2 * GIB, spilled_bytes=GIB)
-        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
-        assert fact(lines, "used") == "75% of 4.0G"
-        assert f"{'':12}{20 * '━'}{3 * '╍'}┷{3 * '╍'}┷{2 * '╍'}─┴{5 * '─'}┴──" in lines
+        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=66)
+        drawn = f"{20 * '━'}{3 * '╍'}┷{3 * '╍'}┷{2 * '╍'}─┴{5 * '─'}┴──"
+        assert fact(lines, "used") == f"75% of 4.0G  {drawn}"
         assert fact(lines, "━ managed").startswith("2.0G")
         assert fact(lines, "╍ unmanaged").startswith("1.0G")
         assert fact(lines, "spilled") == "1.0G  on disk"
@@ -207,8 +207,8 @@ class TestWorker:
 
     def test_results_may_exceed_the_process_memory(self) -> None:
         one = worker("a", memory_bytes=GIB, managed_bytes=3 * GIB)
-        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=52)
-        assert f"{'':12}{10 * '━'}{13 * '─'}┴───┴───┴{5 * '─'}┴──" in lines
+        lines = details_lines(snapshot([job("1", [task([one])])]), "worker", cells=66)
+        assert fact(lines, "used").endswith(f"  {10 * '━'}{13 * '─'}┴───┴───┴{5 * '─'}┴──")
         assert fact(lines, "╍ unmanaged").startswith("0B")
 
     def test_child_processes_are_listed(self) -> None:
@@ -229,7 +229,8 @@ class TestWorker:
     def test_worker_without_limit_says_so(self) -> None:
         unlimited = worker("a", memory_limit_bytes=None, evidence=None, outside_slurm=True)
         lines = details_lines(snapshot([], [unlimited]), "worker", cells=52)
-        assert fact(lines, "used") == "1.1G resident"
+        drawn = f"{23 * '━'}{2 * '╍'}"
+        assert fact(lines, "used") == f"1.1G resident  {drawn}"
         assert fact(lines, "limit").startswith("none")
         assert fact(lines, "job") == "none: outside SLURM"
 
