@@ -18,6 +18,7 @@ from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.ended_jobs import ran_seconds
 from dasktop.tui.view.history import Past
+from dasktop.tui.view.left_workers import left_counts, left_workers, total_cost
 from dasktop.tui.view.workers import processing_text, status_words, statuses
 
 _MOST_NODES = 24
@@ -32,7 +33,7 @@ def job_sections(
     now = snapshot.taken_at
     sections = []
     if has_ended(job):
-        sections.append(Section("ENDED", list(_fate(job, now))))
+        sections.append(Section("ENDED", [*_fate(job, now), *_its_workers(job, snapshot)]))
     elif is_pending(job):
         sections.append(Section("PENDING", list(waiting_entries(job, now, free))))
     else:
@@ -130,6 +131,14 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
         yield Fact("signal", str(fate.signal))
     allocated = figures.bytes_text(job.allocated.memory_bytes)
     yield Fact("peak memory", f"{figures.bytes_text(fate.max_rss_bytes)} resident, largest task; {allocated} allocated")
+
+
+def _its_workers(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
+    """Yield how many of an ended job's workers left how, and what that cost; nothing if none is known."""
+    ends = [end for end in left_workers(snapshot) if end.job_id == job.job_id]
+    if ends:
+        cost = total_cost(ends)
+        yield Fact("workers", f"{len(ends):,} left: {left_counts(ends)}" + (f"; {cost}" if cost else ""))
 
 
 def _cpu_time(job: Job, ran_seconds: float) -> str:

@@ -259,6 +259,14 @@ class TestDetails:
         assert "its job reached its time limit of 1 h; ran 45 min" in text
         assert "node n07 address tcp://a pid 12" in text
 
+    def test_of_an_ended_job_count_its_workers(self) -> None:
+        end = removal(job_id="4701", reason=TIMEOUT, tasks_interrupted=3, results_lost=1)
+        other = removal(job_id="4701", reason="expected", worker="b")
+        held = replace(shown(end, other, removal()), jobs=(ended("4701"),))
+        text = self.text(held, "job")
+        assert "workers 2 left: 1 job ended, 1 closed; 3 tasks assigned to them; 1 result lost" in text
+        assert "left:" not in self.text(replace(held, worker_events=None), "job")
+
     def test_of_one_of_which_nothing_is_known(self) -> None:
         end = removal(worker=None, address=None, job_id=None, reason=None)
         text = self.text(shown(end), "gone")
