@@ -232,6 +232,20 @@ class TestKeys:
             await screen.press("3")
             assert screen.feed.watched[-1] == set()
 
+    async def test_filter_leaves_the_task_of_a_match(self) -> None:
+        """Also if it is the only one of several that contains a match."""
+        several = job("1", [task([worker("ann")]), task([worker("bob")], task_id=1)])
+        async with running() as screen:
+            await screen.show(snapshot([several, job("2", [task([worker("bobby")])])]))
+            await screen.press("slash", *"bob", "enter")
+            assert [" ".join(line.split()[:3]) for line in screen.tree] == [
+                "▾ 1 dask-worker",
+                "▾ batch.1 n012",
+                "▸ bob running",
+                "▾ 2 dask-worker",
+                "▸ bobby running",
+            ]
+
     async def test_threads_are_read_while_details_show(self) -> None:
         shown = snapshot([busy_job("1", 0)])
         async with running() as screen:
