@@ -40,7 +40,14 @@ from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.ended_jobs import ended_words, why_ended
-from dasktop.tui.view.left_workers import how_it_left, is_bad_end, left_counts, left_words, total_cost
+from dasktop.tui.view.left_workers import (
+    how_it_left,
+    is_bad_end,
+    left_counts,
+    left_words,
+    left_words_in_short,
+    total_cost,
+)
 from dasktop.tui.view.now import Now
 from dasktop.tui.view.rows import (
     MOST_GONE,
@@ -416,6 +423,7 @@ def _gone(end: WorkerEvent, job: Job | None, taken_at: datetime) -> Cells:
         how_it_left(end),
         "bad" if is_bad_end(end, job) else "quiet",
         note=left_words(end, taken_at),
+        short_note=left_words_in_short(end, taken_at),
         step=f"job {squeue_id(job) if job is not None else end.job_id}" if end.job_id else "",
     )
 

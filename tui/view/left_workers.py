@@ -59,6 +59,17 @@ def left_words(end: WorkerEvent, now: datetime) -> str:
     return "; ".join(filter(None, (f"{when}: {why_it_left(end)}", cost_words(end))))
 
 
+def left_words_in_short(end: WorkerEvent, now: datetime) -> str:
+    """Return the same in fewer words, for a narrow row whose state says `how_it_left`."""
+    when = ago(max(0.0, (now - end.at).total_seconds())).replace("less than ", "<")
+    cause = why_it_left(end).removeprefix("killed by its nanny because of its ").replace("memory use: ", "memory ", 1)
+    for words in ("its job ended: ", "its job was requeued: ", "closed " if end.reason == "expected" else ""):
+        cause = cause.removeprefix(words)
+    cost = [counted(end.tasks_interrupted, "task") if end.tasks_interrupted else ""]
+    cost.append(f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "")
+    return "; ".join(filter(None, (f"{when}: {cause}", ", ".join(filter(None, cost)))))
+
+
 def left_counts(ends: Iterable[WorkerEvent]) -> str:
     """Return how many workers ended how, the worst first: ``2 killed, 8 closed``."""
     counts = Counter(how_it_left(end) for end in ends)

@@ -118,6 +118,21 @@ def test_row_says_when_why_and_what_it_cost() -> None:
     assert words.note == f"4 min ago: {KILLED}; 3 tasks assigned to it; 1 result lost"
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (KILLED, "memory 980 MiB of 1,000 MiB; 3 tasks, 1 result lost"),
+        (TIMEOUT, "killed: reached its time limit; 3 tasks, 1 result lost"),
+        ("killed by its nanny because of its memory use", "memory use; 3 tasks, 1 result lost"),
+        ("expected", "as the scheduler expected; 3 tasks, 1 result lost"),
+    ],
+)
+def test_narrow_row_says_it_in_fewer_words(reason: str, words: str) -> None:
+    end = removal(250, job_id="4701", reason=reason, tasks_interrupted=3, results_lost=1)
+    assert only(end).short_note == f"4 min ago: {words}"
+    assert only(removal(8)).short_note.startswith("<10 s ago: ")
+
+
 def test_row_of_an_expected_end_is_quiet() -> None:
     words = only(removal(8, reason="expected", tasks_interrupted=0))
     assert (words.state, words.tone) == ("closed", "quiet")
