@@ -11,6 +11,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
 from dasktop.tui.widgets.terminal_app import TerminalApp
+from tests.support.sgr import Pen, seen, turned
 
 _TOKEN = re.compile(
     r"\x1b\[(?P<y>\d+);(?P<x>\d+)H|\x1b\[(?P<on>\d+)C|\x1b\[(?P<pen>[\d;]*)m|(?P<text>[^\x00-\x1f\x7f]+)|\x1b\]22;[^\x07]*\x07|\n|\x07"
@@ -26,7 +27,7 @@ class DrawnTerminal:
     def draw(self, data: str) -> None:
         """Draw these characters and execute their escape sequences."""
         at = y = x = 0
-        pen = ""
+        pen: Pen = {}
         while at < len(data):
             token = _TOKEN.match(data, at)
             assert token is not None, f"unknown escape sequence: {data[at : at + 20]!r}"
@@ -36,10 +37,9 @@ class DrawnTerminal:
             elif token["on"]:
                 x += int(token["on"])
             elif (style := token["pen"]) is not None:
-                resets = not style or style == "0" or style.startswith("0;")
-                pen = style.removeprefix("0").removeprefix(";") if resets else f"{pen};{style}".strip(";")
+                pen = turned(pen, style)
             for character in token["text"] or "":
-                self.cells[y, x] = (character, pen)
+                self.cells[y, x] = (character, seen(character, pen))
                 x += cell_len(character)
 
     def text(self, size: tuple[int, int]) -> list[str]:

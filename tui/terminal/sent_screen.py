@@ -11,6 +11,7 @@ from itertools import groupby, repeat
 from rich.cells import cell_len
 
 from dasktop.tui.draw.text_width import is_single_width
+from dasktop.tui.terminal.pens import change, on_blank
 
 Cell = tuple[str, str]
 """A character, and its style as SGR parameters; ``""``: the terminal's default."""
@@ -22,8 +23,6 @@ _POSITION = re.compile(r"\x1b\[(\d+);(\d+)H")
 _ALTERNATE_SCREEN = "\x1b[?1049"
 _MIN_SKIPPED_CELLS = 4
 """A cursor movement over unchanged cells takes this many bytes; fewer cells are sent again instead."""
-_INVISIBLE_ON_SPACES = re.compile(r"(?:1|2|3|3[0-7]|39|9[0-7])(?:;(?:1|2|3|3[0-7]|39|9[0-7]))*")
-"""Bold, dim, italic, and the sixteen foreground colours."""
 
 
 def is_update(data: str) -> bool:
@@ -38,6 +37,7 @@ class SentScreen:
         self._lines: dict[int, list[Cell]] = {}
         self._latest_runs: dict[int, str] = {}
         self._cursor = ""
+        self._pen = ""  # of the terminal, while an update is made; between updates, it is the default
 
     def forget(self) -> None:
         """Forget everything: the terminal may show something else."""
@@ -59,8 +59,9 @@ class SentScreen:
                 self.forget()
             return data
         cursor = runs.pop() if _POSITION.fullmatch(runs[-1]) else ""
+        self._pen = ""
         try:
-            sent = "".join(map(self._changes_of_run, runs))
+            sent = "".join(map(self._changes_of_run, runs)) + change(self._pen, "")
         except _UnknownError:
             self.forget()
             return data
@@ -80,31 +81,28 @@ class SentScreen:
         cells = _cells(run, position.end())
         if not all(map(is_single_width, {character for character, _ in cells})):
             self._lines.pop(y, None)
-            return _aligned(y, x, cells)
+            before, self._pen = self._pen, ""
+            return change(before, "") + _aligned(y, x, cells)
         line = self._lines.setdefault(y, [])
         end = x + len(cells)
         line.extend([_UNKNOWN] * (end - len(line)))
         pieces: list[str] = []
-        at, pen = None, ""
+        at, pen = None, self._pen
         for first, last in _spans(line[x:end], cells):
             pieces.append(_move(y, x + first) if at is None else f"\x1b[{first - at}C")
             for character, style in cells[first:last]:
-                if style != pen:
-                    pieces.append(_change(pen, style))
+                if style != pen and not (character == " " and on_blank(pen) == style):
+                    pieces.append(change(pen, style))
                     pen = style
                 pieces.append(character)
             at = last
         line[x:end] = cells
-        return "".join([*pieces, _change(pen, "")])
+        self._pen = pen
+        return "".join(pieces)
 
 
 def _move(y: int, x: int) -> str:
     return f"\x1b[{y};{x}H"
-
-
-def _change(pen: str, style: str) -> str:
-    """Return the sequence that changes the style from `pen` to `style`."""
-    return "" if pen == style else f"\x1b[{'0;' if pen and style else ''}{style}m"
 
 
 def _aligned(y: int, x: int, cells: list[Cell]) -> str:
@@ -117,11 +115,11 @@ def _aligned(y: int, x: int, cells: list[Cell]) -> str:
     for (is_single, style), clusters in groupby(_clusters(cells), lambda cell: (is_single_width(cell[0]), cell[1])):
         text = "".join(cluster for cluster, _ in clusters)
         cells_taken = cell_len(text)
-        pieces.append(_change(pen, style))
+        pieces.append(change(pen, style))
         pieces += [text] if is_single else [" " * cells_taken, _move(y, x), text, _move(y, x + cells_taken)]
         x += cells_taken
         pen = style
-    return "".join([*pieces, _change(pen, "")])
+    return "".join([*pieces, change(pen, "")])
 
 
 def _clusters(cells: list[Cell]) -> Iterator[Cell]:
@@ -149,8 +147,8 @@ def _cells(run: str, at: int) -> list[Cell]:
             raise _UnknownError
         at = token.end()
         if (text := token["text"]) is not None:
-            if pen and _INVISIBLE_ON_SPACES.fullmatch(pen):
-                cells += [(character, "" if character == " " else pen) for character in text]
+            if (blank := on_blank(pen)) != pen:
+                cells += [(character, blank if character == " " else pen) for character in text]
             else:
                 cells += zip(text, repeat(pen), strict=False)
         elif (style := token["pen"]) is not None:

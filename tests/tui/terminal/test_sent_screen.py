@@ -10,12 +10,16 @@ import pytest
 from rich.cells import cell_len
 
 from dasktop.tui.draw.text_width import printable
+from dasktop.tui.terminal.pens import change
 from dasktop.tui.terminal.sent_screen import SentScreen
 from tests.support.screen import HOSTILE
+from tests.support.sgr import Pen, seen, turned
 from tests.support.terminal import Terminal
 
 COLUMNS, LINES = 60, 12
-PENS = ("", "1", "2", "7", "32", "31;1", "2;4", "7;90;49")
+GROUND = "48;2;17;21;28"
+PENS = ("", "1", "2", "7", "32", "31;1", "2;4", "7;90;49", "53", "38;5;78;48;5;16", "1;38;5;78;48;5;237")
+TRUE_COLOURS = (GROUND, f"38;2;111;206;146;{GROUND}", f"1;4;38;2;161;173;191;{GROUND}", "38;2;1;2;4;48;2;50;56;67")
 SPACING_ACCENTS = {character for character in map(chr, range(0x3000)) if unicodedata.category(character) == "Mc"}
 """tmux gives them their own cell, Textual does not."""
 WORDS = ("RUNNING", "▏", "████▌", " 88%", "1.1G", "      ", "–", "…", "work-4c58", "3/12")
@@ -57,6 +61,30 @@ def test_only_changed_cells_are_sent(before, after, sent):
     screen = SentScreen()
     screen.changes(update(move(4, 1) + before))
     assert screen.changes(update(move(4, 1) + after)) == sent + "\x1b[1;2H"
+
+
+@pytest.mark.parametrize(
+    ("pen", "style", "sent"),
+    [
+        ("", "1;31", "\x1b[1;31m"),
+        ("1;31", "", "\x1b[m"),
+        ("31", "32", "\x1b[32m"),
+        (f"38;2;1;2;3;{GROUND}", f"38;2;4;5;6;{GROUND}", "\x1b[38;2;4;5;6m"),
+        (f"1;38;2;1;2;3;{GROUND}", f"38;2;1;2;3;{GROUND}", "\x1b[22m"),
+        (f"1;{GROUND}", f"2;{GROUND}", "\x1b[22;2m"),
+        (f"38;2;1;2;3;{GROUND}", GROUND, "\x1b[39m"),
+        (f"38;2;1;2;3;{GROUND}", "38;2;1;2;3", "\x1b[49m"),
+        ("4;31", "53;31", "\x1b[0;53;31m"),  # its end is not known
+    ],
+)
+def test_only_the_changed_part_of_a_style_is_sent(pen, style, sent):
+    assert change(pen, style) == sent
+
+
+def test_the_style_is_kept_from_line_to_line():
+    screen = SentScreen()
+    sent = screen.changes(update(move(1, 1) + styled("31", "one two"), move(2, 1) + styled("31", "three")))
+    assert sent == "\x1b[1;1H\x1b[31mone two\x1b[2;1Hthree\x1b[m\x1b[1;2H"
 
 
 def test_unchanged_cells_are_not_sent():
@@ -114,7 +142,7 @@ def random_update(draw: random.Random, words: Sequence[str]) -> str:
         text, room = move(y, x), COLUMNS - x
         for word in draw.choices(words, k=draw.randint(1, 4)):
             if cell_len(word) <= room:
-                text, room = text + styled(draw.choice(PENS), word), room - cell_len(word)
+                text, room = text + styled(draw.choice(PENS + TRUE_COLOURS), word), room - cell_len(word)
         runs.append(text)
     return update(*runs)
 
@@ -123,7 +151,7 @@ def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
     """Return the cells of a terminal: a character and its style; of a blank only the visible part of the style."""
     shown = {}
     y = x = 0
-    pen = ""
+    pen: Pen = {}
     for row, column, jump, style, character in re.findall(
         r"\x1b\[(\d+);(\d+)H|\x1b\[(\d+)C|\x1b\[([\d;]*)m|([^\x00-\x1f])", data
     ):
@@ -132,10 +160,10 @@ def cells(data: str) -> dict[tuple[int, int], tuple[str, str]]:
         elif jump:
             x += int(jump)
         elif character:
-            shown[y, x] = character, pen if character != " " or "7" in pen or "4" in pen else ""
+            shown[y, x] = character, seen(character, pen)
             x += 1
         else:
-            pen = style.removeprefix("0").removeprefix(";")
+            pen = turned(pen, style)
     return shown
 
 
