@@ -90,7 +90,8 @@ class CommandBox(MovesOnlyInLaidOutList, CommandPalette):
     CommandBox LoadingIndicator { display: none; }
     CommandBox CommandList { border: none; max-height: 1fr; background: $background; scrollbar-size-vertical: 1; }
     CommandBox CommandList > .option-list--option { padding: 0; text-style: none; }
-    CommandBox CommandList > .option-list--option-highlighted { text-style: reverse; }
+    CommandBox CommandList > .option-list--option-highlighted { text-style: none; }
+    CommandBox CommandList:nocolor > .option-list--option-highlighted { text-style: underline; }
     """
 
     def __init__(self) -> None:

@@ -44,6 +44,8 @@ def _styles(palette: Palette) -> Styles:
 def _theme(name: str, palette: Palette) -> Theme:
     ground = _textual(palette.background)
     is_ansi = not palette.background.startswith("#")
+    # Of the command palette: the ground of its selected line.
+    cursor = {"block-cursor-blurred-background": palette.selection} if palette.selection else {}
     return Theme(
         name=name,
         primary=palette.border,
@@ -55,6 +57,7 @@ def _theme(name: str, palette: Palette) -> Theme:
         dark=palette.is_dark,
         ansi=is_ansi,
         variables=(_ANSI.variables if is_ansi else {})
+        | cursor
         | {
             "border": palette.border,
             "scrollbar": palette.scrollbar,

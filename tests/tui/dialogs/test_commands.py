@@ -12,6 +12,7 @@ from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.view.keys import KEYS, MOVES, SCREEN, TREE
 from tests.support.screen import SIZES, Screen, running
+from tests.support.screen_text import strips_of
 from tests.support.snapshots import everyday
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -168,3 +169,18 @@ def test_screen_starts_without_importing_the_palette() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
     assert result.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "style"),
+    [("NO_COLOR", "1", "underline"), ("COLORTERM", "truecolor", f"on {PALETTES['dark'].selection}")],
+)
+async def test_selected_command_stands_out(name: str, value: str, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    async with running() as screen:
+        screen.app.theme = "dark"
+        await screen.show(everyday())
+        place = (await open_palette(screen)).region
+        selected, other = (strips_of(screen.app)[y].crop(place.x, place.x + 9) for y in (place.y, place.y + 1))
+        assert all(style in str(segment.style) for segment in selected)
+        assert not any(style in str(segment.style) for segment in other)
