@@ -44,7 +44,7 @@ class Picture(NamedTuple):
 
 
 PICTURES = {
-    "tree": Picture(112, 26),
+    "tree": Picture(124, 42),
     "beside": Picture(150, 29),
     "work": Picture(112, 15),
     "anatomy": Picture(112, 18),

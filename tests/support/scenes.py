@@ -1,6 +1,6 @@
 """Scenes: each view of the screen on the recorded run, with the keys that open it. They are deterministic.
 
-Used by `tests.tui.test_looks` at three sizes, and by `tests.screenshots`, which draws some for the README.
+Used by `tests.tui.test_looks` at four sizes, and by `tests.screenshots`, which draws some for the README.
 """
 
 from functools import cache
@@ -53,7 +53,11 @@ TO_KILLED_JOB = ("n", "n")
 TO_LONG_TASKS = ("down",) * 5
 TO_PAUSED_WORKER = ("n",)
 SCENES = {
-    "tree": Scene((*TO_BUSY_WORKER, "right"), ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads")),
+    "tree": Scene(
+        (*TO_BUSY_WORKER, "right"),
+        ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads"),
+        work=climate_work(),
+    ),
     "flat": Scene(("w",), ("SLURMCluster-1-0", "paused")),
     "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
     "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),

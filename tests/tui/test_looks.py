@@ -1,4 +1,4 @@
-"""Pictures of each scene at three sizes: the text and styles of each line, without the line of keys.
+"""Pictures of each scene at four sizes: the text and styles of each line, without the line of keys.
 
 After an intended change run ``pytest tests/tui/test_looks.py --snapshot-update``, and read the difference.
 `tests.test_screenshots` compares whole pictures.
@@ -11,7 +11,7 @@ import pytest
 from tests.support.scenes import SCENES, app_for, play, recorded
 from tests.support.screen_text import lines_on, styles_on
 
-SIZES = ((60, 15), (80, 24), (160, 45))
+SIZES = ((60, 15), (80, 24), (120, 40), (200, 50))
 SNAPSHOTS = slice(-23, None, 2)
 """The recorded snapshots that are shown: enough for a short history, four seconds apart."""
 
