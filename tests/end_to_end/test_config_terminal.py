@@ -54,7 +54,7 @@ def test_view_settings_are_kept_for_the_next_start(path: Path, tmp_path: Path) -
         assert path.read_text().startswith('# mine\n[view]\nsort = "cpu"  # the busiest first\n')
         read = file.load(path)
         assert (read[SORT], read[REVERSE], read[FLAT], read[FILTER]) == ("cpu", False, False, "")
-        assert read[COLUMNS_SHOWN] == ("node", "cpu", "memory", "busy", "left")
+        assert read[COLUMNS_SHOWN] == ("node", "cpu", "memory", "busy", "now", "left")
         with Terminal(command, tmp_path, os.environ, 80, 24) as terminal:
             screen = terminal.wait_for("CPU↓")
             assert "STATE" not in screen

@@ -306,8 +306,10 @@ def test_screen_in_a_real_terminal(scene, tmp_path, size):
     with Terminal(command, tmp_path, scene.slurm.environment, *size) as terminal:
         jobs = (*scene.job_ids.values(), scene.srun_job, "PENDING", "other jobs")
         terminal.wait_for(lambda screen: all(word in screen for word in jobs))
-        if size == (80, 24):
-            terminal.press("*")  # not all rows fit, so the jobs are folded
+        if size == (120, 40):
+            terminal.press("v", "v", "v", "d")  # neither panels nor details
+            terminal.wait_for(lambda screen: "HISTORY" not in screen and "ALLOCATION" not in screen)
+        terminal.press("*")  # not all rows fitted, so the jobs are folded
         workers = ("batch.0", "SLURMCluster-", *(("by-hand", "0.3", "SLURMCluster-0-3") if size == (120, 40) else ()))
         terminal.wait_for(lambda screen: all(word in screen for word in workers))
         terminal.press("Down", "Down", "Right")

@@ -77,6 +77,7 @@ def test_columns_are_aligned_for_any_name(tmp_path, columns):
     write_all(str(recording), [snapshot(jobs)], redact=False)
     with Terminal([*DASKTOP, "replay", str(recording)], tmp_path, os.environ, columns, 100) as terminal:
         terminal.wait_for("paused")
+        terminal.press("d")  # the details name the state, too
         lines = terminal.wait_for(lambda screen: screen.count("RUNNING") == 2 * len(raw)).splitlines()
         column = next(line.index("STATE") for line in lines if "STATE" in line)
         rows = [y for y, line in enumerate(lines) if "RUNNING" in line]
