@@ -107,7 +107,7 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
         for number in range(3):
             taken_at = TAKEN_AT + timedelta(seconds=5 * number)
             await screen.show(of_old(findings=(FINDING,), taken_at=taken_at))
-        await screen.press("d", "m", "n", "k", "k", "down", "down", "right", "down", "t")
+        await screen.press("d", "m", "n", "k", "k", "down", "right", "down", "t")
         await screen.press("slash", *"job-none", "enter", "p")
         assert screen.feed.questions == [CallStack(worker_address=worker("a").address, thread_native_id=4001)]
         await screen.press("escape")
@@ -123,7 +123,7 @@ async def test_switching_leaves_nothing_of_the_old_scheduler() -> None:
         screen.feed.emit(stack)
         await screen.show(of_new())
         assert "tcp://10.1.2.4:8786" in screen.header[0]
-        assert [line.split()[0] for line in screen.tree] == ["▾", "▾", "▸"], "the initial folding"
+        assert [line.split()[0] for line in screen.tree] == ["▾", "▸"], "the initial folding"
         assert not any("main.py" in line for line in screen.everything)
         assert screen.app._tree.marked == frozenset()
         assert screen.app._history.of(("job", "7")).cpu_percent == ()

@@ -356,8 +356,8 @@ def _add_jobs(
             for job in members:
                 _add_job(rows, job, parent, depth, is_unfolded, has_task_rows)
             continue
-        # Running and pending jobs of one array may form two groups.
-        key: Key = ("array", array, seen[array]) if seen[array] else ("array", array)
+        # Running and pending jobs of one array may form two groups, and some of its jobs may be in a fold.
+        key: Key = ("array", array, *(parent or ()), *((seen[array],) if seen[array] else ()))
         seen[array] += 1
         unfolded = is_unfolded(key)
         rows.append(ArrayRow(key=key, parent=parent, depth=depth, unfolded=unfolded, jobs=members))

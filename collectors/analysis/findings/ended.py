@@ -77,7 +77,7 @@ def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
         name = read_state(state).name or state
         has_run = all(fate.exit_code is not None or fate.signal is not None for _, fate, _ in ends)
         severity, advice = _SEVERITIES.get(name, "warning"), _ADVICE.get(name)
-        if name == "OUT_OF_MEMORY":
+        if read_state(state).is_out_of_memory:
             advice = job_memory_advice(_processes(job for job, *_ in ends))
         if read_state(state).is_failed and not has_run:
             advice = None  # it has no log

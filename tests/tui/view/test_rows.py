@@ -260,6 +260,13 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     return shown if answered else replace(shown, cluster=NO_CLUSTER)
 
 
+def test_jobs_of_an_array_in_two_places_have_different_keys() -> None:
+    ours = [job(number, array_job_id="7", array_task_id=number, evidence=("owner",)) for number in "12"]
+    others = [job(number, array_job_id="7", array_task_id=number, evidence=()) for number in "34"]
+    rows = visible_rows(snapshot([*ours, *others]), all_unfolded)
+    assert [row.key for row in rows if row.kind == "array"] == [("array", "7"), ("array", "7", "others")]
+
+
 @given(snapshots())
 def test_each_object_has_exactly_one_row(shown: Snapshot) -> None:
     rows = visible_rows(shown, all_unfolded)
