@@ -373,6 +373,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
 
     def action_call_stack(self) -> None:
         """Request the call stack of the selected thread, or of the longest running task of the selected worker."""
+        self._show_details()  # the selection may have moved since
         if not self._details.ask_for_call_stack():
             self._tree.select_busy_thread(self._show_call_stack)
 

@@ -173,10 +173,12 @@ def thread_sections(thread: Thread, worker: Worker, past: Past, stack: Stack, st
         Fact("thread", str(thread.native_id)),
         Fact("worker", worker.name),
     ]
-    return [
-        Section("", about),
-        Section("CALL STACK", list(_stack(stack, stack_key) if shows_stack else _no_stack(stack_key)), is_wide=True),
-    ]
+    if shows_stack:  # first, so that a low pane shows it
+        return [
+            Section("CALL STACK", list(_stack(stack, stack_key)), is_wide=True),
+            Section("", about, is_wide=True),
+        ]
+    return [Section("", about), Section("CALL STACK", list(_no_stack(stack_key)), is_wide=True)]
 
 
 def _task_time(thread: Thread) -> Iterator[Entry]:

@@ -97,6 +97,7 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         (counts + short_rest, "", stuck, _STUB_CELLS),
         (counts + named, "", "", 0),
         (counts + short, "", "", 0),
+        (counts + (f"   rest done {end}" if known is not None else ""), "", "", 0),
         (counts, "", stuck, _LEAST_BAR_CELLS),
         (counts, "", "", 0),
     ):

@@ -15,7 +15,7 @@ from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.screen import HOSTILE, Screen, running
 from tests.support.screen_text import lines_on
-from tests.support.snapshots import TAKEN_AT, busy_job, everyday, snapshot, source, worker
+from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, source, task, thread, worker
 from tests.support.work import computation, failure, task_name, work
 
 LONG = "job 4701 ended at 11:55: failed with exit code 1: ImportError: No module named 'a_package_with_a_long_name'"
@@ -308,6 +308,16 @@ async def test_logs_and_call_stacks_are_shown():
         assert message_of(screen) == "no log to show: it is not about one job"
         await screen.press("down", "a")
         assert message_of(screen) == "its job is not listed any more"
+
+
+async def test_call_stack_is_shown_again_from_its_thread():
+    busy = worker("a", threads=(thread(4001, task_key="interpolate-1"),))
+    stuck = found(code="tasks-stuck", worker="a", advice="the call stack of its thread shows what it does")
+    async with running((120, 40)) as screen:
+        await screen.show(snapshot([job("1", [task([busy])])], findings=(stuck,)))
+        for _ in range(3):
+            await screen.press("F", "a")
+            assert selected_in_tree(screen) == ("thread", busy.address, 4001)
 
 
 async def test_clicks_open_select_and_go():

@@ -94,6 +94,11 @@ class TestHeader:
         assert f"done {times()} except 3 tasks   3 failed" in line(120, a=1, b=1, c=1)
         assert f"done {times()} except 1 task   3 failed" in line(120, **{"interpolate" * 4: 1})
 
+    def test_end_stays_in_a_narrow_title_with_large_numbers(self) -> None:
+        left_out = (LeftOut(task_name="interpolate", tasks=1), LeftOut(task_name="train", tasks=4))
+        eta = replace(ETA, tasks_left_out=5, left_out=left_out)
+        assert f"rest done {times()}   3 failed" in header(replace(BUSY, eta=eta), 60)[2]
+
     def test_rate_is_left_out_before_the_eta(self) -> None:
         line = header(BUSY, 60)[2]
         assert (times() in line, "/s" in line) == (True, False)

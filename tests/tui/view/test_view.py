@@ -267,7 +267,7 @@ class TestPathOfFinding:
 
     def test_path_contains_the_group(self) -> None:
         shown = snapshot([job(number, array_job_id="7", evidence=()) for number in ("8", "9")])
-        assert places(shown, job_id="8") == (OTHERS, ("array", "7"), ("job", "8"))
+        assert places(shown, job_id="8") == (OTHERS, ("array", "7", "others"), ("job", "8"))
 
     def test_path_contains_the_second_array_group(self) -> None:
         runs = [job(number, array_job_id="7") for number in ("8", "9")]
