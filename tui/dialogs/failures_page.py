@@ -10,11 +10,10 @@ from dasktop.collectors.analysis.failures import unexpected_ends
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Failure
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.table_page import TablePage, TableView
+from dasktop.tui.dialogs.table_page import TableHeads, TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
-from dasktop.tui.draw.text_width import cut
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.failure_columns import (
     MEANINGS,
@@ -28,9 +27,7 @@ from dasktop.tui.view.failure_details import failure_sections, failure_title
 from dasktop.tui.view.failure_rows import FailureRow, FailureRows, GroupOrder, GroupRow, failure_rows
 from dasktop.tui.view.failures import UNKNOWN_FAILURES, failures_summary
 from dasktop.tui.view.help_rows import HelpGroups
-from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
-from dasktop.tui.widgets.lines import Lines
 from dasktop.tui.widgets.row_table import RowTable
 
 
@@ -74,28 +71,6 @@ class FailuresTable(RowTable[FailureRow]):
         return failure_line(row, look.texts, look.layout, self._glyphs, is_context=look.is_context)
 
 
-class _Heads(Lines):
-    """How many tasks failed and workers ended, and the column heads."""
-
-    DEFAULT_CSS = "_Heads { height: 2; }"
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self._glyphs = glyphs
-        self._summary = ""
-
-    def show(self, summary: str) -> None:
-        """Show this summary; empty: no lines."""
-        self._summary = summary
-        self.update()
-
-    def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the lines."""
-        heads = failure_heads(fit_failure_layout(cells - SCROLLBAR_CELLS))
-        lines = [[Piece(cut(f" {self._summary}", cells), "strong")], heads] if self._summary else [[], []]
-        return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
-
-
 class FailuresPage(TablePage[FailureRow]):
     """The groups of failed tasks, each with its tasks, and the ended workers; and details of the selected row.
 
@@ -116,7 +91,7 @@ class FailuresPage(TablePage[FailureRow]):
         table = FailuresTable(glyphs)
         super().__init__("failed tasks", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
-        self._heads = _Heads(glyphs)
+        self._heads = TableHeads(glyphs)
         self._order = GroupOrder()
         self._first_name = task_name
 
@@ -134,7 +109,8 @@ class FailuresPage(TablePage[FailureRow]):
         failures, ends, pattern = self._failures, unexpected_ends(self._snapshot), self._view.pattern
         found = failure_rows(failures or (), ends, self._view.is_unfolded, self._order, pattern)
         is_empty = not failures and not ends
-        self._heads.show("" if is_empty else failures_summary(failures, ends))
+        summary = "" if is_empty else failures_summary(failures, ends)
+        self._heads.show(summary, lambda cells: failure_heads(fit_failure_layout(cells)))
         message = UNKNOWN_FAILURES if failures is None else "No failed tasks."
         if pattern and not is_empty:
             message = f"nothing matches {pattern}{remark(pattern)}"

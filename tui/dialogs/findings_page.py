@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.table_page import TablePage, TableView
+from dasktop.tui.dialogs.table_page import TableHeads, TablePage, TableView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
@@ -43,7 +43,6 @@ from dasktop.tui.view.finding_rows import (
 )
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
-from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.footer import Entry
@@ -110,29 +109,6 @@ class FindingsTable(RowTable[FindingsRow]):
         """Disable the keys that fold and go to parents."""
         del parameters
         return action not in ("toggle_fold", "parent", "fold", "unfold")
-
-
-class _Heads(Lines):
-    """How many findings there are, and the column heads."""
-
-    DEFAULT_CSS = "_Heads { height: 2; }"
-
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__()
-        self._glyphs = glyphs
-        self._summary = ""
-        self._widest = 0
-
-    def show(self, summary: str, widest: int) -> None:
-        """Show this summary, and heads for rows of this `widest_about`; an empty summary: no lines."""
-        self._summary, self._widest = summary, widest
-        self.update()
-
-    def lines(self, cells: int) -> list[list[Piece]]:
-        """Return the lines."""
-        heads = finding_heads(fit_finding_layout(cells - SCROLLBAR_CELLS, self._widest))
-        lines = [[Piece(cut(f" {self._summary}", cells), "strong")], heads] if self._summary else [[], []]
-        return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
 class _Foot(Lines):
@@ -222,7 +198,7 @@ class FindingsPage(TablePage[FindingsRow]):
         table = FindingsTable(glyphs)
         super().__init__("findings", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
-        self._heads = _Heads(glyphs)
+        self._heads = TableHeads(glyphs)
         self._findings_view = view
         self._dismissed = dismissed
         self._why_not = why_not
@@ -268,12 +244,13 @@ class FindingsPage(TablePage[FindingsRow]):
         message = "No other findings." if number else "No findings."
         if pattern and rows:
             rows, message = finding_rows(snapshot, findings, pattern), f"nothing matches {pattern}{remark(pattern)}"
-        self._heads.show(counts, widest_about(rows))
+        widest = widest_about(rows)
+        self._heads.show(counts, lambda cells: finding_heads(fit_finding_layout(cells, widest)))
         self._rows_table.show(rows, snapshot.taken_at, message)
         self._label_action()
 
     def _label_action(self) -> None:
-        """List the key of the action with its name."""
+        """Show the name of the possible action beside its key."""
         action = self._possible_action
         short = action.short if action is not None else ""
         if short != self._shown_action:

@@ -1,6 +1,6 @@
 """The base of pages with a table: folds, a filter, and details of the selected row below it or in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -12,9 +12,12 @@ from dasktop.tui.dialogs.page import Page
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line, Section, lay_out
+from dasktop.tui.draw.text_width import cut
+from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import AnyRow, Key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.details_pane import DetailsPane
+from dasktop.tui.widgets.lines import Lines
 from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.row_table import RowTable
 
@@ -42,6 +45,30 @@ class TableView:
     def fold_all(self, *, unfolded: bool) -> None:
         """Fold or unfold all rows, also those that come later."""
         self._chosen, self._all = {}, unfolded
+
+
+class TableHeads(Lines):
+    """A summary, and below it the column heads; two empty lines without a summary."""
+
+    DEFAULT_CSS = "TableHeads { height: 2; }"
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._summary = ""
+        self._heads: Callable[[int], list[Piece]] = lambda _cells: []
+
+    def show(self, summary: str, heads: Callable[[int], list[Piece]]) -> None:
+        """Show this summary, and the column heads that ``heads`` returns for the width of a row."""
+        self._summary, self._heads = summary, heads
+        self.update()
+
+    def lines(self, cells: int) -> list[list[Piece]]:
+        """Return the lines."""
+        if not self._summary:
+            return [[], []]
+        lines = [[Piece(cut(f" {self._summary}", cells), "strong")], self._heads(cells - SCROLLBAR_CELLS)]
+        return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
 
 
 R = TypeVar("R", bound=AnyRow)

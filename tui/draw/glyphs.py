@@ -13,7 +13,7 @@ class Glyphs(NamedTuple):
     solid: str
     """A cell of a bar."""
     dashed: str
-    """A cell of the second part of a bar."""
+    """A cell of a bar's second part, such as unmanaged memory."""
     half: str
     """The cell at the end of a bar of which only the left half is filled; empty if there is no such character."""
     track: str

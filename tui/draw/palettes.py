@@ -64,7 +64,7 @@ def _coloured(
 
 
 # Threads and rate are areas of several lines, and would be glaring as light as bars. Tested are the contrast of
-# each colour with both grounds, and the differences that people with dichromacy see.
+# each colour with both backgrounds, and the differences that people with dichromacy see.
 PALETTES: dict[str, Palette] = {
     "terminal": Palette(
         _coloured(good="green", waiting="yellow", bad="red", memory="cyan"),
@@ -90,7 +90,7 @@ PALETTES: dict[str, Palette] = {
         background="#121417",
         selection="#333840",
     ),
-    # Night: a blue-black ground, and pastels of about the same lightness.
+    # Night: a blue-black background, and pastels of about the same lightness.
     "dark": Palette(
         _coloured(
             good="#6fce92",
@@ -110,7 +110,7 @@ PALETTES: dict[str, Palette] = {
         background="#11151c",
         selection="#323843",
     ),
-    # Paper: a warm white ground, and inks.
+    # Paper: a warm white background, and inks.
     "light": Palette(
         _coloured(
             good="#14602f",
@@ -135,7 +135,7 @@ PALETTES: dict[str, Palette] = {
 DEFAULT_PALETTE = "terminal"
 
 # For terminals with sixteen colours, of which only some are readable on black or on white. The selected line is
-# reversed: no other ground is readable with all of them.
+# reversed: no other background is readable with all of them.
 SIXTEEN: dict[str, Palette] = {
     "terminal": PALETTES["terminal"],
     "colour-blind": Palette(

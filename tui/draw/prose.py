@@ -31,7 +31,7 @@ class Fact(NamedTuple):
     text: str
     role: Role = "text"
     tail: int = 0
-    """If not 0, it ends with a task key and is cut instead; see `cut_key`."""
+    """If not 0, the text ends with a task key and is shortened instead of wrapped; see `cut_key`."""
 
 
 class Words(NamedTuple):
@@ -41,7 +41,7 @@ class Words(NamedTuple):
     role: Role = "text"
     indent: int = 0
     tail: int = 0
-    """If not 0, it ends with a task key and is cut instead of wrapped; see `cut_key`."""
+    """If not 0, the text ends with a task key and is shortened instead of wrapped; see `cut_key`."""
 
 
 class Trend(NamedTuple):

@@ -15,7 +15,7 @@ _TOKEN = re.compile(
 
 
 def without_token(key: str) -> str:
-    """Return a key with ``…`` in place of its token."""
+    """Return a key with its token (hash or UUID) replaced by ``…``."""
     return _TOKEN.sub(ELLIPSIS, key)
 
 

@@ -33,8 +33,8 @@ def _styles(palette: Palette) -> Styles:
     plain = Style(color=palette.foreground or None, bgcolor=palette.background or None)
     styles = {role: plain + Style.parse(words) for role, words in palette.styles.items()}
     if palette.selection:
-        ground = Style(bgcolor=palette.selection)
-        return Styles(styles, {role: style + ground for role, style in styles.items()})
+        background = Style(bgcolor=palette.selection)
+        return Styles(styles, {role: style + background for role, style in styles.items()})
     # One style for all texts: several colours would be hard to read in reverse. Bars are not reversed, because the
     # reverse of a thin line on its track is hard to read.
     reverse = plain + Style(reverse=True)
@@ -42,18 +42,18 @@ def _styles(palette: Palette) -> Styles:
 
 
 def _theme(name: str, palette: Palette) -> Theme:
-    ground = _textual(palette.background)
+    background = _textual(palette.background)
     is_ansi = not palette.background.startswith("#")
-    # Of the command palette: the ground of its selected line.
+    # Of the command palette: the background of its selected line.
     cursor = {"block-cursor-blurred-background": palette.selection} if palette.selection else {}
     return Theme(
         name=name,
         primary=palette.border,
         foreground=_textual(palette.foreground),
-        background=ground,
-        surface=ground,
-        panel=ground,
-        boost=ground,
+        background=background,
+        surface=background,
+        panel=background,
+        boost=background,
         dark=palette.is_dark,
         ansi=is_ansi,
         variables=(_ANSI.variables if is_ansi else {})
@@ -62,15 +62,15 @@ def _theme(name: str, palette: Palette) -> Theme:
             "border": palette.border,
             "scrollbar": palette.scrollbar,
             "scrollbar-hover": palette.scrollbar,
-            "scrollbar-background": ground,
-            "scrollbar-background-hover": ground,
-            "scrollbar-background-active": ground,
+            "scrollbar-background": background,
+            "scrollbar-background-hover": background,
+            "scrollbar-background-active": background,
         },
     )
 
 
 def _textual(color: str) -> str:
-    """Return Textual's name of a ground, or of the colour of text on it."""
+    """Return Textual's name of a background, or of the colour of text on it."""
     return color if color.startswith("#") else f"ansi_{color or 'default'}"
 
 

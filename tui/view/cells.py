@@ -293,7 +293,7 @@ def _only_step(job: Job) -> str:
 
 
 def _step(task: Task) -> str:
-    """Return ``batch.0``, with ``–`` for a part that is unknown; an empty text if both are."""
+    """Return ``batch.0``, with ``–`` for an unknown part; an empty string if both are unknown."""
     if task.step_id is None and task.task_id is None:
         return ""
     return f"{UNKNOWN if task.step_id is None else task.step_id}.{UNKNOWN if task.task_id is None else task.task_id}"

@@ -1,4 +1,4 @@
-"""What the screen can do about a finding: its advice as a plan that asks first, or the page that shows more. Pure."""
+"""The action of the screen for the advice of a finding: a plan to confirm, or a page to open. Pure."""
 
 import re
 from collections.abc import Callable
@@ -17,11 +17,11 @@ class FindingAction(NamedTuple):
     key_id: str
     """The key of the tree that does the same for the selected row."""
     short: str
-    """In a word or two."""
+    """Its name on the line of keys, one or two words."""
     does: str
     """What the key does: ``releases job 4711``."""
     target: Target | None = None
-    """Of an action that changes the cluster: what to plan."""
+    """The target to plan for, if the action changes the cluster."""
 
 
 def action_of(finding: Finding) -> FindingAction | None:

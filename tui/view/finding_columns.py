@@ -43,7 +43,7 @@ class FindingTexts(NamedTuple):
     severity: str
     message: str
     about: tuple[str, ...]
-    """From the longest form to the shortest."""
+    """The same in several lengths, the longest first: the first one that fits is shown."""
     since: str
     role: Role
     """Of the mark and the severity."""

@@ -21,7 +21,7 @@ from dasktop.tui.view.rows import AnyRow
 from dasktop.tui.view.summary import problem_words
 
 MOST_NAMES = 50
-"""As many jobs or workers of a finding are listed in its details."""
+"""The maximum number of jobs or workers that the details of a finding list."""
 _OF_ENDED_WORKERS = frozenset({"worker-died", "worker-killed-for-memory"})
 
 
@@ -30,7 +30,7 @@ class FindingRow(AnyRow, frozen=True, kw_only=True):
 
     finding: Finding
     all_about: tuple["About", ...] = ()
-    """All that it is about, the most specific first."""
+    """The task names, workers and jobs that it is about, the most specific kind first."""
 
     @property
     def about(self) -> "About":
@@ -63,7 +63,7 @@ class About(NamedTuple):
     noun: str = ""
     """``task name``, ``worker`` or ``job``; empty: about the cluster."""
     names: tuple[str, ...] = ()
-    """At least one, unless about the cluster; jobs are spelled as in ``squeue``."""
+    """Empty if it is about the cluster. Job ids are written as ``squeue`` writes them."""
 
     @property
     def text(self) -> str:

@@ -38,7 +38,7 @@ def finding_entries(finding: Finding, now: datetime, keymap: Keymap = NO_KEYMAP)
 
 
 _OF_THE_CLUSTER = frozenset({"replace_lost", "failures", "switch"})
-"""Ids of keys that do not act on the selected row."""
+"""Ids of keys that act on the whole cluster, not on the selected row."""
 _HINT_FROM_CELLS = 40
 
 _NEVER_GROUPED = frozenset({"job-failed", "source-stale"})

@@ -18,9 +18,9 @@ from dasktop.tui.view.work import rate_text
 _LABEL_CELLS = 16
 _LEAST_GRAPH_CELLS = 10
 _POINTS_PER_CELL = 2
-"""In a graph that has not room for all points."""
+"""In a graph that is too narrow for all points."""
 _LINES_WITH_GAP = 4
-"""A graph of so many lines has an empty one above it."""
+"""From this height on, there is an empty line above each graph."""
 _EVENTS = "events"
 
 

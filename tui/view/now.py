@@ -52,7 +52,7 @@ def now_of(row: Row, times: TaskTimes) -> Now:
 
 
 def age_step(seconds: float) -> float:
-    """Return an age as `short_age` shows it, so that rows that look equal keep their places when sorted by it."""
+    """Return an age rounded down as `short_age` shows it. Rows with equal texts then keep their order when sorted."""
     step = 5 if seconds < 60 else 60 if seconds < 3600 else 3600
     return seconds - seconds % step
 

@@ -9,10 +9,10 @@ FROM_CELLS, FROM_LINES = 110, 30
 _FEWEST_LINES, _MOST_LINES = 5, 17
 """Lines in a panel, without the border."""
 _USUAL_SHARE = 4
-"""Without many task names, panels take one in so many lines of the screen."""
+"""Panels take a quarter of the lines of the screen, or more if there are many task names."""
 _HEAD_LINES = 1
 _LINES_FOR_OTHERS = 31
-"""Lines that the tree, the details and the rest need on a screen of medium height."""
+"""Lines that are kept for the header, the findings, the tree, the details and the keys."""
 _LEAST_HISTORY_CELLS, _MOST_HISTORY_CELLS = 44, 82
 """The graphs of ten minutes need no more."""
 

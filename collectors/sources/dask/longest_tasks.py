@@ -49,7 +49,7 @@ def _longest(names: Sequence[object], number: object, ran: object) -> LongestTas
 
 
 class LongestTasks:
-    """Keeps what the workers of one scheduler run while that is not asked again."""
+    """The longest running task of each worker of one scheduler, kept between the readings that contain it."""
 
     def __init__(self) -> None:
         self._scheduler_id: str | None = None

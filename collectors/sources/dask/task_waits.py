@@ -19,14 +19,14 @@ from dasktop.collectors.sources.dask.shipped_worker import WAIT_FIELDS
 
 SECONDS_BETWEEN = 10.0
 SUSPECT_SECONDS = 60.0
-"""A task that runs for at least so long …"""
+"""The thread of a task is read if the task has run for at least this time …"""
 SUSPECT_FACTOR = 10.0
-"""… and for so many times the mean of any task name may wait: its thread is read."""
+"""… and for at least this many times the longest mean time of a task name."""
 MOST_WORKERS = 20
-"""How many workers are asked, those with the longest tasks first."""
+"""The maximum number of workers that are asked; those with the longest running tasks come first."""
 IDLE_CPU_SHARE = 0.01
 IDLE_WAKEUPS_PER_SECOND = 5.0
-"""A thread that waits uses at most so much of a CPU, and is woken at most so often: a loop that sleeps waits, too."""
+"""Limits up to which a thread counts as waiting. They allow for a loop that sleeps between checks."""
 
 
 class _Run(Record, frozen=True, kw_only=True):

@@ -124,12 +124,12 @@ class TestPalettes:
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
     @pytest.mark.parametrize("role", ROLES)
-    def test_contrast_with_the_ground(self, theme: str, role: str) -> None:
+    def test_contrast_with_the_background(self, theme: str, role: str) -> None:
         assert contrast(color_of(theme, role), Color.parse(PALETTES[theme].background)) >= least_contrast(role)
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
     @pytest.mark.parametrize("role", [role for role in ROLES if role not in NEVER_SELECTED])
-    def test_contrast_with_the_ground_of_the_selection(self, theme: str, role: str) -> None:
+    def test_contrast_with_the_background_of_the_selection(self, theme: str, role: str) -> None:
         assert contrast(color_of(theme, role), Color.parse(PALETTES[theme].selection)) >= least_contrast(role)
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
@@ -139,16 +139,16 @@ class TestPalettes:
             assert contrast(Color.parse(color), Color.parse(palette.background)) >= GRAPHICS
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
-    def test_selection_stands_out_from_the_ground(self, theme: str) -> None:
+    def test_selection_stands_out_from_the_background(self, theme: str) -> None:
         palette = PALETTES[theme]
-        ground, selection = Color.parse(palette.background), Color.parse(palette.selection)
-        assert distance(ground, selection, "all cones") > 0.08
-        assert ground.downgrade(ColorSystem.EIGHT_BIT) != selection.downgrade(ColorSystem.EIGHT_BIT)
+        background, selection = Color.parse(palette.background), Color.parse(palette.selection)
+        assert distance(background, selection, "all cones") > 0.08
+        assert background.downgrade(ColorSystem.EIGHT_BIT) != selection.downgrade(ColorSystem.EIGHT_BIT)
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
     def test_tracks_are_visible_but_quieter_than_quiet_text(self, theme: str) -> None:
-        ground = Color.parse(PALETTES[theme].background)
-        track, quiet = (contrast(color_of(theme, role), ground) for role in ("track", "quiet"))
+        background = Color.parse(PALETTES[theme].background)
+        track, quiet = (contrast(color_of(theme, role), background) for role in ("track", "quiet"))
         assert GRAPHICS <= track < 0.75 * quiet
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
@@ -158,8 +158,8 @@ class TestPalettes:
         for style in (styles.of[role], *([] if role in NEVER_SELECTED else [styles.selected_of[role]])):
             assert style.color is not None
             assert style.bgcolor is not None
-            color, ground = (part.downgrade(ColorSystem.EIGHT_BIT) for part in (style.color, style.bgcolor))
-            assert contrast(color, ground) >= 0.85 * least_contrast(role)
+            color, background = (part.downgrade(ColorSystem.EIGHT_BIT) for part in (style.color, style.bgcolor))
+            assert contrast(color, background) >= 0.85 * least_contrast(role)
 
     @pytest.mark.parametrize("palette", SIXTEEN_AS)
     @pytest.mark.parametrize("theme", WITH_GROUND)
@@ -168,12 +168,12 @@ class TestPalettes:
         style = styles_of(theme, sixteen=True).of[role]
         assert style.color is not None
         assert style.bgcolor is not None
-        color, ground = (
+        color, background = (
             Color.parse(SIXTEEN_AS[palette].split()[number])
             for number in (style.color.number, style.bgcolor.number)
             if number is not None
         )
-        assert contrast(color, ground) >= GRAPHICS
+        assert contrast(color, background) >= GRAPHICS
 
     @pytest.mark.parametrize("theme", PALETTES)
     def test_roles_differ_with_fewer_colours(self, theme: str) -> None:
@@ -213,7 +213,7 @@ class TestStrips:
         ]
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
-    def test_selected_line_has_a_ground_and_keeps_its_colours(self, theme: str) -> None:
+    def test_selected_line_has_a_background_and_keeps_its_colours(self, theme: str) -> None:
         styles = styles_of(theme)
         line = selected_strip([Piece("a", "bad"), Piece("━", "cpu"), Piece("b")], 5, styles)
         assert [segment.text for segment in line if segment.style] == ["a", "━", "b", "  "]
@@ -223,7 +223,7 @@ class TestStrips:
             assert not style.reverse
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
-    def test_lines_have_the_ground_up_to_their_end(self, theme: str) -> None:
+    def test_lines_have_the_background_up_to_their_end(self, theme: str) -> None:
         for _, style, _ in strip([Piece("a", "good")], 5, styles_of(theme)):
             assert style is not None
             assert style.bgcolor == Color.parse(PALETTES[theme].background)
@@ -277,7 +277,7 @@ class TestScreen:
                 assert colours_in(screenshot(screen)) <= THE_PICTURES_OWN
 
     @pytest.mark.parametrize("colours", ["none", "sixteen"])
-    async def test_selected_line_is_reversed_where_its_ground_cannot_be_shown(
+    async def test_selected_line_is_reversed_where_its_background_cannot_be_shown(
         self, colours: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(*(("NO_COLOR", "1") if colours == "none" else ("TERM", "xterm")))
@@ -288,7 +288,7 @@ class TestScreen:
             [selected] = [line for line in styles_on(screen.app) if "reverse" in line]
             assert "#" not in selected
 
-    async def test_selected_line_has_a_ground_in_true_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_selected_line_has_a_background_in_true_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLORTERM", "truecolor")
         async with running() as screen:
             screen.app.theme = "dark"
@@ -298,7 +298,7 @@ class TestScreen:
             assert sum(PALETTES["dark"].selection in line for line in lines) == 1
 
     @pytest.mark.parametrize("theme", WITH_GROUND)
-    async def test_pictures_have_the_ground_of_the_theme(self, theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_pictures_have_the_background_of_the_theme(self, theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLORTERM", "truecolor")
         async with running() as screen:
             screen.app.theme = theme
