@@ -18,7 +18,7 @@ from dasktop.tui.dialogs.commands import commands_on
 from dasktop.tui.view import columns, keys
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.layout import fit_layout, heads
-from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.widgets.bindings import bindings
 from tests.support.fake_feed import FakeFeed
 from tests.support.findings_watch import after, codes, healthy_job, seen, with_workers

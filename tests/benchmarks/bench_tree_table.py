@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.feed import Event
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.app import DasktopApp
-from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.fake_feed import FakeFeed
 from tests.support.snapshots import TAKEN_AT, busy_job, snapshot
 

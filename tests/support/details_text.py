@@ -7,7 +7,8 @@ from dasktop.tui.details.sections import sections, subject
 from dasktop.tui.draw.glyphs import UNICODE, Glyphs
 from dasktop.tui.draw.prose import lay_out
 from dasktop.tui.view.history import History
-from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.view.rows import Row
+from dasktop.tui.view.visible_rows import visible_rows
 
 
 def details_lines(

@@ -43,9 +43,9 @@ from dasktop.tui.view.rows import (
     TaskRow,
     ThreadRow,
     WorkerRow,
-    shows_tasks,
     workers_of_row,
 )
+from dasktop.tui.view.visible_rows import shows_tasks
 from dasktop.tui.view.workers import statuses
 
 _MOST_REASONS = 6

@@ -24,22 +24,10 @@ from dasktop.tui.view.filtering import (
 )
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import (
-    EARLIER,
-    LEFT,
-    OTHERS,
-    OUTSIDE,
-    AskingRow,
-    IdleRow,
-    JobRow,
-    Key,
-    Row,
-    WorkerRow,
-    shows_tasks,
-    visible_rows,
-)
+from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, OUTSIDE, AskingRow, IdleRow, JobRow, Key, Row, WorkerRow
 from dasktop.tui.view.selection import next_place, places_of
 from dasktop.tui.view.summary import empty_words
+from dasktop.tui.view.visible_rows import shows_tasks, visible_rows
 from dasktop.tui.view.workers import longest_running
 from dasktop.tui.widgets.header import ColumnHeads
 from dasktop.tui.widgets.pattern_line import FilterLine

@@ -64,8 +64,8 @@ from dasktop.tui.view.rows import (
     TaskRow,
     ThreadRow,
     WorkerRow,
-    shows_tasks,
 )
+from dasktop.tui.view.visible_rows import shows_tasks
 from dasktop.tui.view.workers import status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]

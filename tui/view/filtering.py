@@ -14,7 +14,8 @@ from dasktop.collectors.text.patterns import Pattern, compiled, remark
 from dasktop.tui.draw.task_keys import without_token
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
 from dasktop.tui.view.left_workers import how_it_left, why_it_left
-from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow, keyed_tasks
+from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow
+from dasktop.tui.view.visible_rows import keyed_tasks
 from dasktop.tui.view.workers import status_words
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ workers, because only then they are read.
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.view.left_workers import left_workers
-from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, Key, shows_tasks, split_earlier, split_jobs
+from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, Key
+from dasktop.tui.view.visible_rows import shows_tasks, split_earlier, split_jobs
 
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """The levels of the tree."""

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from dasktop.collectors.model.feed import PAST_SECONDS
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.sums import sum_of_known
-from dasktop.tui.view.rows import Key, keyed_tasks
+from dasktop.tui.view.rows import Key
+from dasktop.tui.view.visible_rows import keyed_tasks
 
 CLUSTER: Key = ("cluster",)
 THREADS: Key = ("cluster", "threads")

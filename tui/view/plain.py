@@ -21,8 +21,9 @@ from dasktop.tui.view.gauges import gauge_line
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line
 from dasktop.tui.view.now import cells_of_now, now_of
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import Key, Row, visible_rows
+from dasktop.tui.view.rows import Key, Row
 from dasktop.tui.view.summary import NAME, empty_words, source_pieces, title_words
+from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.view.work import UNSPLIT, eta_text, left_out_text, number_in, rate_text
 from dasktop.tui.view.workers import with_stale_workers
 

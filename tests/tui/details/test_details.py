@@ -24,7 +24,8 @@ from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
 from dasktop.tui.draw.prose import Fact, Section, Split, Trend, Words, lay_out, with_high_graphs
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.history import History
-from dasktop.tui.view.rows import WorkerRow, visible_rows
+from dasktop.tui.view.rows import WorkerRow
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.details_text import details_lines, row_of
 from tests.support.screen import HOSTILE
 from tests.support.snapshots import GIB, TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker

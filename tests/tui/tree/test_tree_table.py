@@ -13,8 +13,9 @@ from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.terminal.theme import styles_of
 from dasktop.tui.tree.table import TreeTable
-from dasktop.tui.view.rows import JobRow, Key, Row, visible_rows
+from dasktop.tui.view.rows import JobRow, Key, Row
 from dasktop.tui.view.selection import reselect
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, snapshot, task, worker
 
 FIRST_WORKER = ("worker", everyday().jobs[0].tasks[0].workers[0].address)

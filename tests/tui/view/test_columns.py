@@ -14,7 +14,8 @@ from dasktop.tui.view.cells import cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, more_cells
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.layout import fit_layout, heads, line
-from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.view.rows import Row
+from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.widgets.header import ColumnHeads
 from tests.support.screen import Screen, running
 from tests.support.snapshots import TAKEN_AT, busy_job, everyday, job, pending, snapshot, task, thread, worker

@@ -14,17 +14,8 @@ from dasktop.tui.view.layout import fit_layout, line
 from dasktop.tui.view.left_workers import how_it_left, left_counts, why_it_left
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import (
-    EARLIER,
-    LEFT,
-    MOST_GONE,
-    OTHERS,
-    OUTSIDE,
-    GoneRow,
-    LeftRow,
-    name_of,
-    visible_rows,
-)
+from dasktop.tui.view.rows import EARLIER, LEFT, MOST_GONE, OTHERS, OUTSIDE, GoneRow, LeftRow, name_of
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.details_text import details_lines
 from tests.support.snapshots import TAKEN_AT, ended, job, snapshot, task, worker
 

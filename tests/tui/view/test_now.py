@@ -13,7 +13,8 @@ from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.layout import fit_layout
 from dasktop.tui.view.now import Now, cells_of_now, now_of, now_pieces
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.rows import Row, visible_rows
+from dasktop.tui.view.rows import Row
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import job, pending, snapshot, task, thread, worker
 from tests.support.work import task_name, work
 

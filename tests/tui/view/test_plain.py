@@ -20,8 +20,8 @@ from dasktop.tui.view.cells import cells
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.layout import fit_layout, heads, line
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.rows import visible_rows
 from dasktop.tui.view.summary import summary_lines
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import (
     NO_CLUSTER,
     TAKEN_AT,

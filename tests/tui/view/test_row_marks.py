@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Finding, Severity
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import AskingRow, visible_rows
+from dasktop.tui.view.rows import AskingRow
+from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.widgets.header import FindingsBanner
 from tests.support.screen import running
 from tests.support.snapshots import busy_job, job, snapshot, worker

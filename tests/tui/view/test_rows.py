@@ -18,7 +18,8 @@ from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.folds import Folds
 from dasktop.tui.view.layout import fit_layout, line
-from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row, visible_rows
+from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import (
     GIB,
     NO_CLUSTER,

@@ -12,7 +12,8 @@ from dasktop.tui.draw.prose import Words
 from dasktop.tui.view.cells import Cells, cells
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.rows import EARLIER, visible_rows
+from dasktop.tui.view.rows import EARLIER
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import TAKEN_AT, busy_job, ended, job, snapshot
 
 

@@ -9,8 +9,9 @@ from dasktop.collectors.model.snapshot import Finding, Job, Snapshot
 from dasktop.collectors.text.patterns import compiled
 from dasktop.tui.view.columns import COLUMNS
 from dasktop.tui.view.filtering import View, apply_view, flat_order, nothing_matches, with_whole_figures
-from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key, visible_rows
+from dasktop.tui.view.rows import OTHERS, OUTSIDE, Key
 from dasktop.tui.view.selection import next_place, places_of
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.snapshots import TAKEN_AT, ended, everyday, job, pending, snapshot, task, thread, worker
 from tests.support.work import running_task, task_name, work
 

@@ -11,7 +11,7 @@ from dasktop.tui.details.sections import sections
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
-from dasktop.tui.view.rows import visible_rows
+from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.view.workers import processing_text
 from tests.support.snapshots import job, snapshot, task, worker
 
