@@ -1,6 +1,7 @@
 """The private names of distributed that dasktop relies on, all in one file; shipped with the modules that use them.
 
-All exist in distributed 2023.5.0 (the oldest supported version) and 2026.8.0, except `_broker`, which is newer.
+All exist in distributed 2023.5.0 (the oldest supported version) and 2026.8.0, except `_broker` and `_all_durations_us`,
+which are newer.
 `DISTRIBUTED_NAMES` lists what each name is needed for, and what is missing without it.
 """
 
@@ -56,6 +57,10 @@ DISTRIBUTED_NAMES = {
     "distributed.broker.Broker._topics": (
         "as `_broker`",
         "as `_broker`",
+    ),
+    "distributed.scheduler.TaskCollection._all_durations_us": (
+        "times of a task name are read without copying all of them (`compute_and_transfer_seconds`)",
+        "reading the work takes longer",
     ),
     "distributed.node.ServerNode._deque_handler": (
         "the names of workers that left before dasktop attached are found in the scheduler's log (`logged_workers`)",
@@ -128,6 +133,15 @@ def events_of(scheduler: Any, topic: str) -> Any:
         return scheduler.events.get(topic, ())
     kept = broker._topics.get(topic)
     return kept.events if kept is not None else ()
+
+
+def compute_and_transfer_seconds(prefix: Any) -> tuple[Any, Any]:
+    """Return how long the tasks of a prefix computed, and fetched their dependencies."""
+    micro = getattr(prefix, "_all_durations_us", None)
+    if micro is None:  # older versions
+        seconds = prefix.all_durations
+        return seconds.get("compute", 0), seconds.get("transfer", 0)
+    return micro.get("compute", 0) / 1e6, micro.get("transfer", 0) / 1e6
 
 
 def logged_workers(scheduler: Any, addresses: set[Any]) -> dict[Any, Any]:

@@ -158,7 +158,7 @@ def departed_workers(scheduler: Any, events: Any, work: Any) -> list[list[Any]]:
         addresses = {event[2] for event in events or ()}
         for failure in (work or {}).get("failures") or ():
             addresses.update(failure[3], [attempt[1] for attempt in failure[6]])
-        gone = addresses - scheduler.workers.keys() - {None}
+        gone = {address for address in addresses if address is not None and address not in scheduler.workers}
         found = logged_workers(scheduler, gone) if gone else {}
         return [[text(address), text(name), plain(since)] for address, (name, since) in found.items()]
     except Exception:  # noqa: BLE001 - log records are made by anyone, in any form; the rest is still of use

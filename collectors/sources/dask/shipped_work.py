@@ -11,13 +11,15 @@ import operator
 import time
 from typing import Any
 
-from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events
+from dasktop.collectors.sources.dask.shipped_distributed_private import (
+    compute_and_transfer_seconds,
+    events_of,
+    keeps_events,
+)
 from dasktop.collectors.sources.dask.shipped_values import plain, text
 
 # Counts of tasks by state are sent as a list in this order.
 STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten")
-by_seconds = operator.itemgetter(1)
-executing_of = operator.attrgetter("executing")
 states_of = operator.itemgetter(*STATES)
 # Each of these is sent as a list in this order: field names would be most of the bytes.
 NAME_FIELDS = (
@@ -69,7 +71,8 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
         forgotten = sum([prefix.state_counts.get("forgotten", 0) for prefix in scheduler.task_prefixes.values()])
         failures, failed_until = read_failures(scheduler, wanted.get("failures_since"))
         unrunnable, unrunnable_total = read_unrunnable(scheduler)
-        longest = longest_tasks(scheduler) if wanted.get("longest") or wanted.get("running") else []
+        wants_longest, wants_running = wanted.get("longest"), wanted.get("running")
+        tasks, seconds = longest_tasks(scheduler) if wants_longest or wants_running else ([], [])
         return {
             "names": names,
             "more_names": more_names,
@@ -80,8 +83,8 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
             "unrunnable": unrunnable,
             "unrunnable_total": unrunnable_total,
             "held_up": read_held_up(scheduler),
-            "running": read_running(scheduler, longest) if wanted.get("running") else None,
-            "longest": longest_row(longest) if wanted.get("longest") else None,
+            "running": read_running(scheduler, seconds) if wants_running else None,
+            "longest": longest_row(tasks, seconds) if wants_longest else None,
             "activities": read_activities(scheduler) if wanted.get("activities") else None,
         }
     except Exception as error:  # noqa: BLE001 - the rest of the answer is still of use
@@ -94,7 +97,8 @@ def read_names(scheduler: Any) -> tuple[list[list[Any]], int]:
     # Before 2023.6 a prefix sums over its groups on each access. A scheduler never forgets a prefix.
     is_summed = isinstance(getattr(type(next(iter(prefixes.values()), None)), "states", None), property)
     current = [prefix for prefix in prefixes.values() if (prefix.groups if is_summed else len(prefix))]
-    rows = [name_row(prefix) for prefix in current[-MOST_NAMES:]]
+    newest = current[-MOST_NAMES:]
+    rows = list(map(name_row, newest, all_state_counts(newest)))
     return rows, len(current) - len(rows)
 
 
@@ -106,13 +110,13 @@ def counts_of(work: Any) -> Any:
     return {state: total for state, total in totals if total and state != "forgotten"}
 
 
-def name_row(prefix: Any) -> list[Any]:
-    """Return what is known of the tasks of one name, in the order of NAME_FIELDS."""
-    durations, longest = prefix.all_durations, prefix.max_exec_time
-    compute, transfer = durations.get("compute", 0), durations.get("transfer", 0)
+def name_row(prefix: Any, counts: Any) -> list[Any]:
+    """Return what is known of the tasks of one name, in the order of NAME_FIELDS. ``counts``: its tasks by state."""
+    longest = prefix.max_exec_time
+    compute, transfer = compute_and_transfer_seconds(prefix)
     return [
         task_text(prefix.name),
-        state_counts(prefix.states),
+        counts,
         longest if type(longest) is float else plain(longest),  # a shortcut: there may be hundreds
         plain(prefix.nbytes_total),
         prefix.suspicious,
@@ -123,12 +127,12 @@ def name_row(prefix: Any) -> list[Any]:
     ]
 
 
-def state_counts(states: Any) -> Any:
-    """Return the counts in the order of STATES."""
+def all_state_counts(collections: list[Any]) -> list[Any]:
+    """Return the counts of each prefix or group in the order of STATES."""
     try:
-        return states_of(states)
+        return [states_of(collection.states) for collection in collections]
     except KeyError:  # before 2022.9 no task is queued
-        return [states.get(state, 0) for state in STATES]
+        return [[collection.states.get(state, 0) for state in STATES] for collection in collections]
 
 
 def task_text(key: Any) -> Any:
@@ -193,15 +197,16 @@ def failure_times(scheduler: Any) -> dict[Any, float]:
 
 def groups_row(groups: list[Any], is_whole: bool, failed_at: dict[Any, float]) -> list[Any]:
     """Return the last five of COMPUTATION_FIELDS: times, whether all are done, states and task names."""
-    counts = [sum(of_state) for of_state in zip(*[state_counts(group.states) for group in groups])]  # noqa: B905 - Python 3.8
+    counts = [sum(of_state) for of_state in zip(*all_state_counts(groups))]  # noqa: B905 - Python 3.8
     started = min([group.start for group in groups if group.start], default=0.0)
     stopped = max([group.stop for group in groups], default=0.0)
     if failed_at:  # a group's own time is that of its last success
         stopped = max([stopped, *[failed_at[group] for group in groups if group in failed_at]])
     is_done = sum(counts) == sum(count for state, count in zip(STATES, counts) if state in FINISHED)  # noqa: B905 - same
     known_done = is_done if is_whole else None
-    names = list(dict.fromkeys([task_text(group.prefix.name) for group in groups if group.prefix is not None]))
-    return [started, stopped, known_done, counts, names[:MOST_NAMES_OF_COMPUTATION]]
+    all_names = dict.fromkeys([group.prefix.name for group in groups if group.prefix is not None])
+    names = list(map(task_text, itertools.islice(all_names, MOST_NAMES_OF_COMPUTATION)))
+    return [started, stopped, known_done, counts, names]
 
 
 def code_text(code: Any) -> Any:
@@ -329,39 +334,46 @@ def read_held_up(scheduler: Any) -> list[list[Any]]:
     return [[task_text(name), number] for name, number in found.items()]
 
 
-def longest_tasks(scheduler: Any) -> list[Any]:
-    """Return ``(task, seconds)`` of the task that each worker runs longest, None for one that runs none.
+def longest_tasks(scheduler: Any) -> tuple[list[Any], list[Any]]:
+    """Return the task that each worker runs longest, and its seconds; both None for a worker that runs none.
 
     In the order in which a reading describes the workers, which report their tasks by heartbeat.
     """
-    all_executing = map(executing_of, list(scheduler.workers.values()))
-    return [max(executing.items(), key=by_seconds) if executing else None for executing in all_executing]
+    tasks, seconds = [], []
+    for worker in list(scheduler.workers.values()):
+        task = longest = None
+        if executing := worker.executing:
+            # Faster than `max` of the items by their second part.
+            longest = max(executing.values())
+            for task, ran in executing.items():  # noqa: B007 - it ends at the task that is meant
+                if ran == longest:
+                    break
+        tasks.append(task)
+        seconds.append(longest)
+    return tasks, seconds
 
 
-def longest_row(longest: list[Any]) -> list[Any]:
+def longest_row(tasks: list[Any], seconds: list[Any]) -> list[Any]:
     """Return for each worker the place of the task's name in the last list, and the time; None for one that runs none.
 
-    Three lists: places, seconds, names.
+    Three lists: places, seconds, names. ``tasks`` and ``seconds``: from `longest_tasks`.
     """
     places: dict[Any, int] = {}
-    numbers = [places.setdefault(pair[0].prefix.name, len(places)) if pair else None for pair in longest]
-    return [numbers, [pair[1] if pair else None for pair in longest], list(map(task_text, places))]
+    numbers = [places.setdefault(task.prefix.name, len(places)) if task is not None else None for task in tasks]
+    return [numbers, seconds, list(map(task_text, places))]
 
 
-def read_running(scheduler: Any, longest: list[Any]) -> list[list[Any]]:
-    """Return the tasks that run longest, the longest first. ``longest``: from `longest_tasks`."""
-    workers = list(scheduler.workers.values())
-    busy = [place for place, pair in enumerate(longest) if pair]
-    if len(busy) > MOST_RUNNING:
-        # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
-        seconds = [pair[1] if pair else 0 for pair in longest]
-        busy = sorted(busy, key=seconds.__getitem__, reverse=True)[:MOST_RUNNING]
-    at_work = [workers[place] for place in busy]
-    running = [(seconds, task, worker) for worker in at_work for task, seconds in worker.executing.items()]
+def read_running(scheduler: Any, seconds: list[Any]) -> list[list[Any]]:
+    """Return the tasks that run longest, the longest first. ``seconds``: from `longest_tasks`."""
+    # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
+    least = sorted([ran for ran in seconds if ran is not None])[-MOST_RUNNING:]
+    workers = zip(list(scheduler.workers.values()), seconds)  # noqa: B905 - Python 3.8
+    at_work = [worker for worker, longest in workers if longest is not None and longest >= least[0]]
+    running = [(ran, task, worker) for worker in at_work for task, ran in worker.executing.items()]
     running.sort(key=operator.itemgetter(0), reverse=True)
     return [
-        [task_text(task.key), task_text(task.prefix.name), task_text(worker.address), seconds]
-        for seconds, task, worker in running[:MOST_RUNNING]
+        [task_text(task.key), task_text(task.prefix.name), task_text(worker.address), ran]
+        for ran, task, worker in running[:MOST_RUNNING]
     ]
 
 

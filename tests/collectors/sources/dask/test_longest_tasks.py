@@ -17,7 +17,7 @@ def running(*executing: dict[str, float]) -> list[Any]:
     """Return the answer for workers that run tasks of these names."""
     tasks = [{SimpleTask(name): seconds for name, seconds in one.items()} for one in executing]
     workers = {str(number): SimpleNamespace(executing=one) for number, one in enumerate(tasks)}
-    return longest_row(longest_tasks(SimpleNamespace(workers=workers)))
+    return longest_row(*longest_tasks(SimpleNamespace(workers=workers)))
 
 
 class SimpleTask:
