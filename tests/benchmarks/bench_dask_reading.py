@@ -21,7 +21,7 @@ from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.scheduler_reading import decode
 from dasktop.collectors.sources.dask.work_reading import LESS_OFTEN_IF_LARGE, MOST_SMALL, POLLS_BETWEEN_RUNNING
 
-ROUNDS = 30
+ROUNDS = 60
 USUAL_KINDS = 60
 POLL_SECONDS = 2
 POLLS_IN_30_SECONDS = 30 // POLL_SECONDS
@@ -107,7 +107,7 @@ def report(reading: Callable[[], Any], identity: Callable[[], Any]) -> None:
         print(f"{name:<18} {1000 * collect:>7.2f} ms {1000 * encode:>9.2f} ms {length:>12,}")
     print(f"{'ratio':<18} {ours[0] / theirs[0]:>10.2f} {ours[1] / theirs[1]:>12.2f} {ours[2] / theirs[2]:>12.2f}")
     answer = reading()
-    print(f"decoding in dasktop: {1000 * best(lambda: decode(answer)):.2f} ms\n")
+    print(f"decoding in dasktop: {1000 * best([lambda: decode(answer)])[0]:.2f} ms\n")
 
 
 def report_work(reading: Callable[..., Any], workers: int) -> None:
@@ -119,7 +119,8 @@ def report_work(reading: Callable[..., Any], workers: int) -> None:
         "… and what runs long": NOTHING_NEW | {"running": True, "longest": True},
         "… and activities": NOTHING_NEW | {"activities": True},
     }
-    cost = {name: measure(partial(reading, work=request)) for name, request in parts.items()}
+    readings = {name: partial(reading, work=request) for name, request in parts.items()}
+    cost = dict(zip(readings, measure_all(list(readings.values())), strict=True))
     _, with_work, longest, both, activities = cost.values()
     # In a large cluster both are read seldom, in a small one what workers run is read at each poll.
     is_large = workers > MOST_SMALL
@@ -139,17 +140,33 @@ def report_work(reading: Callable[..., Any], workers: int) -> None:
 
 def measure(function: Callable[[], Any]) -> tuple[float, float, int]:
     """Return the seconds to collect an answer, the seconds to collect and encode it, and its size in bytes."""
-    return best(function), best(lambda: dumps(function())), sum(len(frame) for frame in dumps(function()))
+    return measure_all([function])[0]
 
 
-def best(function: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest round: other work of the machine delays the others."""
-    times = []
-    for _ in range(ROUNDS):
-        started_at = perf_counter()
-        function()
-        times.append(perf_counter() - started_at)
-    return min(times)
+def measure_all(functions: list[Callable[[], Any]]) -> list[tuple[float, float, int]]:
+    """Measure each as `measure` does, in turns, so that other work of the machine delays all of them alike."""
+    sizes = [sum(len(frame) for frame in dumps(function())) for function in functions]
+    collect = best(functions)
+    encode = best([partial(encoded, function) for function in functions])
+    return list(zip(collect, encode, sizes, strict=True))
+
+
+def encoded(function: Callable[[], Any]) -> object:
+    """Call a function and encode what it returns."""
+    return dumps(function())
+
+
+def best(functions: list[Callable[[], Any]]) -> list[float]:
+    """Return the seconds of the fastest round of each: other work of the machine delays the others."""
+    rounds = [[seconds_of(function) for function in functions] for _ in range(ROUNDS)]
+    return list(map(min, zip(*rounds, strict=True)))
+
+
+def seconds_of(function: Callable[[], Any]) -> float:
+    """Return how long a call takes."""
+    started_at = perf_counter()
+    function()
+    return perf_counter() - started_at
 
 
 if __name__ == "__main__":
