@@ -1,6 +1,7 @@
 """The panel of graphs: CPU, memory, busy threads and finished tasks of the last minutes, and what happened. Pure."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from dasktop.collectors.model.snapshot import Snapshot
@@ -8,7 +9,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.graphs import graph, means
-from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import fit, width
 from dasktop.tui.view.gauges import Gauge, Pasts, gauges_of
 from dasktop.tui.view.happenings import mark_line
@@ -22,6 +23,8 @@ _POINTS_PER_CELL = 2
 _LINES_WITH_GAP = 4
 """From this height on, there is an empty line above each graph."""
 _EVENTS = "events"
+_AXIS = "┈"
+"""On the lowest line of a graph where nothing is known."""
 
 
 class _Graph(NamedTuple):
@@ -30,6 +33,11 @@ class _Graph(NamedTuple):
     gauge: Gauge
     top: float | None
     """Value of the full height; ``None``: the highest one."""
+
+    def name(self, points: Sequence[float | None]) -> str:
+        """Return the name, with the scale if the value does not say it."""
+        highest = max((point for point in points if point is not None), default=0)
+        return self.gauge.name if self.top or not highest else f"{self.gauge.name} max {rate_text(highest)}"
 
 
 def history_panel(
@@ -50,15 +58,14 @@ def history_lines(
     graph_cells, per_cell = _scale(cells)
     room = max(0, lines - 1)
     content: list[list[Piece]] = []
-    for number, (gauge, top) in enumerate(graphs):
+    for number, each in enumerate(graphs):
         high = room // len(graphs) + (number < room % len(graphs))
-        points = means(gauge.past, newest_point(snapshot), per_cell)
+        points = means(each.gauge.past, newest_point(snapshot), per_cell)
         gap = [" " * graph_cells] if high >= _LINES_WITH_GAP else []
-        drawn = [*gap, *graph(points, graph_cells, high - len(gap), glyphs, top)]
-        content += [
-            [Piece(" "), *label, Piece(" "), Piece(text, gauge.role)]
-            for label, text in zip(_labels(gauge, high), drawn, strict=True)
-        ]
+        *above, lowest = [*gap, *graph(points, graph_cells, high - len(gap), glyphs, each.top)] if high else [""]
+        drawn = [*([Piece(text, each.gauge.role)] for text in above), _with_axis(lowest, each.gauge.role)][:high]
+        labels = _labels(each.gauge, each.name(points[-graph_cells:]), high)
+        content += [[Piece(" "), *label, Piece(" "), *area] for label, area in zip(labels, drawn, strict=True)]
     label = Piece(f" {fit(_EVENTS, _LABEL_CELLS)} ", "quiet")
     return [*content, [label, *mark_line(snapshot, graph_cells, per_cell)]]
 
@@ -88,16 +95,23 @@ def _graphs(snapshot: Snapshot, pasts: Pasts, thresholds: Thresholds) -> list[_G
     return graphs
 
 
-def _labels(gauge: Gauge, lines: int) -> list[list[Piece]]:
+def _with_axis(lowest: str, role: Role) -> list[Piece]:
+    """Return the lowest line of a graph, with the axis in the place of its blanks."""
+    return [
+        Piece(_AXIS * len(run), "track") if run.isspace() else Piece(run, role)
+        for run in ("".join(of_kind) for _, of_kind in groupby(lowest, str.isspace))
+    ]
+
+
+def _labels(gauge: Gauge, name: str, lines: int) -> list[list[Piece]]:
     """Return the name and the value: in one line, or where there is room in two."""
     room = _LABEL_CELLS - (width(gauge.name) + 1 if lines == 1 else 0)
     words = gauge.trouble or _longest(gauge.words, room)
     value = Piece(fit(words.strip() if lines > 1 else words, room), "bad" if gauge.trouble else "text")
-    name = Piece(gauge.name, "quiet")
     if lines == 1:
-        return [[name, Piece(" "), value]]
+        return [[Piece(gauge.name, "quiet"), Piece(" "), value]]
     blank = [Piece(" " * _LABEL_CELLS)]
-    return [[Piece(fit(gauge.name, _LABEL_CELLS), "quiet")], [value], *[blank] * (lines - 2)][:lines]
+    return [[Piece(fit(name, _LABEL_CELLS), "quiet")], [value], *[blank] * (lines - 2)][:lines]
 
 
 def _longest(words: Sequence[str], room: int) -> str:

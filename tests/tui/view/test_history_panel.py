@@ -112,3 +112,14 @@ def test_page_fits_with_any_name(text: str) -> None:
     for cells in (60, 120):
         for line in history_page_lines(shown, PASTS, cells, 15, ASCII):
             assert width("".join(piece.text for piece in line)) <= cells
+
+
+def test_unknown_times_have_an_axis_and_no_bar() -> None:
+    cpu = panel(everyday(), lines=7)[1].strip("│ ")
+    assert cpu.endswith("┈┈▁")
+    assert panel(everyday(), lines=7, glyphs=ASCII)[1].rstrip("| ").endswith(".._")
+
+
+def test_scale_of_the_rate_is_said() -> None:
+    shown = panel(replace(everyday(), work=replace(work(), rate_per_second=1.0)))
+    assert any("TASKS max 1.5/s" in line for line in shown)
