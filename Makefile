@@ -9,7 +9,7 @@ TO_STRESS := $(VENV)/.to-stress
 TO_DEVELOP := $(VENV)/.to-develop
 TYPES := build/types
 
-.PHONY: demo test test-stress test-slurm-new check house screenshots format clean
+.PHONY: demo test test-stress test-slurm-new check house bench screenshots format clean
 
 # Ignores the user's configuration, which is in the home folder and in environment variables.
 WITHOUT_SETTINGS = unset $$(env | sed -nE 's/^((DASK|DASKTOP|TEXTUAL|XDG)[A-Z0-9_]*)=.*/\1/p') PYTEST_ADDOPTS; \
@@ -40,6 +40,9 @@ check: $(TO_DEVELOP) ## check format, lint, types and import contracts
 
 house: $(TO_RUN) ## print metrics of the code structure: file sizes, imports, cycles
 	@$(BIN)/python -m tests.house
+
+bench: $(TO_TEST) ## print what dasktop costs in large clusters, one line of JSON a row; BENCH="poll screen" selects some
+	@$(WITHOUT_SETTINGS) $(BIN)/python -m tests.benchmarks $(BENCH)
 
 screenshots: $(TO_DEVELOP) ## draw the pictures of the README (SVG and PNG) from a recorded run
 	@$(BIN)/python -m tests.screenshots

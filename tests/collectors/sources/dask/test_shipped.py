@@ -319,7 +319,7 @@ def test_too_many_prefixes_are_not_counted() -> None:
 
 
 def test_reading_is_much_smaller_than_identity() -> None:
-    """Measured: 92 bytes a worker, against 1,060 of ``identity``; see ``benchmarks/bench_dask_reading.py``."""
+    """Measured: 92 bytes a worker, against 1,060 of ``identity``; see ``benchmarks/bench_poll.py``."""
     workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", name=f"SLURMCluster-{i}") for i in range(1000)]
     answer = read(fake_scheduler(*workers))
     assert sum(map(len, dumps(answer))) < 150 * 1000
