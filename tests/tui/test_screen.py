@@ -309,6 +309,35 @@ class TestKeys:
             await screen.show(snapshot([]))
             assert screen.feed.watched[3:] == [set()]
 
+    async def test_unfolding_scrolls_to_the_children(self) -> None:
+        jobs = [busy_job(str(number), number) for number in range(1, 40)]
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot(jobs))
+            table = screen.base.query_one(TreeTable)
+            for _ in range(table.size.height - 1):
+                await screen.press("down")
+            assert table.scroll_offset.y == 0
+            await screen.press("right")
+            assert [row.kind for row in table.rows[table.scroll_offset.y :][: table.size.height]][-5:] == [
+                "job",
+                *["worker"] * 4,
+            ]
+
+    async def test_threads_that_are_read_later_scroll_into_view(self) -> None:
+        jobs = [busy_job(str(number), number) for number in range(1, 20)]
+        *others, last = jobs
+        here = last.tasks[0].workers[-1]
+        known = replace(here, threads=tuple(thread(number) for number in range(4)))
+        later = replace(last, tasks=(replace(last.tasks[0], workers=(*last.tasks[0].workers[:-1], known)),))
+        async with running((80, 24)) as screen:
+            await screen.show(snapshot(jobs))
+            await screen.press("end", "right", "end", "right")
+            await screen.show(snapshot([*others, later]))
+            table = screen.base.query_one(TreeTable)
+            assert table.selected.key == ("worker", here.address)
+            shown = table.rows[table.scroll_offset.y :][: table.size.height]
+            assert [row.kind for row in shown][-5:] == ["worker", *["thread"] * 4]
+
     async def test_refresh_key_polls_now(self) -> None:
         async with running() as screen:
             await screen.press("r")

@@ -209,6 +209,8 @@ class TablePage(Page, Generic[R]):
         message.stop()
         self._view.fold(message.key, unfolded=message.unfolded)
         self.show(self._snapshot)
+        if message.unfolded:
+            self.table.scroll_to_children()
 
     def action_fold_all(self) -> None:
         """Unfold all rows or, if all are unfolded, fold them."""

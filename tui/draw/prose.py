@@ -161,6 +161,8 @@ def _entry(entry: Entry, cells: int, glyphs: Glyphs) -> list[Line]:
         case Trend(lines=high) if high > 1 and entry.points and cells - LABEL >= _MIN_GRAPH_CELLS:
             room = min(cells - LABEL, len(entry.points), _MAX_GRAPH_CELLS)
             area = graph(entry.points, room, high, glyphs, entry.top)
+            while len(area) > 1 and not any(text.strip() for text in area[:2]):
+                area = area[1:]  # of the lines that no point reaches, one is enough
             lines: list[Line] = [[_label(""), Piece(text, entry.role)] for text in area]
             if not entry.text:
                 return [[_label(entry.label), *lines[0][1:]], *lines[1:]]

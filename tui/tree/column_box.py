@@ -1,6 +1,6 @@
 """The dialog for choosing and ordering columns; each change is applied to the tree immediately."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from textual import events
@@ -24,14 +24,19 @@ from dasktop.tui.widgets.lines import Lines
 _BORDER_LINES = 2
 _FEWEST_LINES = 3
 _HEAD_CELLS = 9
+_NO_ROOM = "  does not fit"
+"""Beside a column that is ticked and not shown, because the tree is too narrow."""
 
 
 class ColumnList(Lines):
-    """A list of columns, ticked if shown; scrolls if there are too many."""
+    """A list of columns, ticked if chosen; scrolls if there are too many."""
 
-    def __init__(self, chosen: tuple[ColumnName, ...], glyphs: Glyphs) -> None:
+    def __init__(
+        self, chosen: tuple[ColumnName, ...], glyphs: Glyphs, shown: Callable[[], Collection[ColumnName]]
+    ) -> None:
         super().__init__()
         self._glyphs = glyphs
+        self._shown = shown
         self._names = [*chosen, *(name for name in COLUMNS if name not in chosen)]
         self._ticked = set(chosen)
         self._index = 0
@@ -45,7 +50,7 @@ class ColumnList(Lines):
     def select(self, index: int) -> None:
         """Select a line, or the nearest one."""
         self._index = max(0, min(index, len(self._names) - 1))
-        self._draw()
+        self.redraw()
 
     def select_shown(self, y: int) -> None:
         """Select the visible line `y`."""
@@ -58,7 +63,7 @@ class ColumnList(Lines):
     def toggle_tick(self) -> None:
         """Show or hide the selected column."""
         self._ticked ^= {self._names[self._index]}
-        self._draw()
+        self.redraw()
 
     def shift(self, by: int) -> None:
         """Move the selected column down by `by` lines."""
@@ -66,7 +71,8 @@ class ColumnList(Lines):
         self._names.insert(max(0, self._index + by), name)
         self.select(self._names.index(name))
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw all lines anew."""
         self.update()
         self.refresh(Region(0, 0, *self.size))
 
@@ -80,7 +86,8 @@ class ColumnList(Lines):
         role: Role
         tick, role = ("[x]", "text") if name in self._ticked else ("[ ]", "quiet")
         words = f" {tick} {COLUMNS[name].head:{_HEAD_CELLS}}  {COLUMNS[name].meaning}"
-        return [Piece(self._glyphs.encode(fit(words, cells)), role)]
+        remark = _NO_ROOM if name in self._ticked and name not in self._shown() else ""
+        return [Piece(self._glyphs.encode(fit(words, cells - len(remark))), role), Piece(remark, "waiting")]
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""
@@ -98,6 +105,8 @@ class ColumnBox(Dialog[None]):
         The shown columns, from left to right.
     choose
         Called with the columns at each change.
+    shown
+        Returns the columns that there is room for.
     """
 
     DEFAULT_CSS = """
@@ -116,9 +125,10 @@ class ColumnBox(Dialog[None]):
         chosen: tuple[ColumnName, ...],
         glyphs: Glyphs,
         choose: Callable[[tuple[ColumnName, ...]], None],
+        shown: Callable[[], Collection[ColumnName]],
     ) -> None:
         super().__init__()
-        self._list = ColumnList(chosen, glyphs)
+        self._list = ColumnList(chosen, glyphs, shown)
         self._choose = choose
 
     def compose(self) -> ComposeResult:
@@ -126,6 +136,10 @@ class ColumnBox(Dialog[None]):
         with Vertical(classes="box") as box:
             box.border_title = "columns (left to right)"
             yield self._list
+
+    def on_resize(self) -> None:
+        """Say which columns fit now, once the tree has its new width."""
+        self.call_after_refresh(self._list.redraw)
 
     def action_select(self, index: int) -> None:
         """Select the first line, or the last one (-1)."""
@@ -138,12 +152,17 @@ class ColumnBox(Dialog[None]):
     def action_toggle_tick(self) -> None:
         """Show or hide the selected column."""
         self._list.toggle_tick()
-        self._choose(self._list.chosen)
+        self._apply()
 
     def action_shift(self, by: int) -> None:
         """Move the selected column to the right (down in the list) or to the left."""
         self._list.shift(by)
+        self._apply()
+
+    def _apply(self) -> None:
+        """Show the chosen columns, and which of them do not fit."""
         self._choose(self._list.chosen)
+        self._list.redraw()
 
     def on_click(self, event: events.Click) -> None:
         """Show or hide the column that was clicked."""

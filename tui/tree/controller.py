@@ -93,6 +93,8 @@ class TreeController:
         self._snapshot: Snapshot | None = None
         # The worker whose threads are being read to select one of them, and what to call then.
         self._awaited: tuple[str, Callable[[], None]] | None = None
+        # The row that was unfolded, until its children are there and have been scrolled into view.
+        self._unfolded: Key | None = None
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
@@ -125,6 +127,7 @@ class TreeController:
         marks = RowMarks(self._snapshot.findings)
         times = TaskTimes.of(self._snapshot.work, self._thresholds)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
+        self._scroll_to_unfolded()
         looked_at = self._looked_at()
         watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
         if watched != self._watched:
@@ -194,7 +197,7 @@ class TreeController:
         def choose(columns: tuple[ColumnName, ...]) -> None:
             self.set_view(self.view._replace(columns=columns))
 
-        self._app.push_screen(ColumnBox(self.view.columns, self._glyphs, choose))
+        self._app.push_screen(ColumnBox(self.view.columns, self._glyphs, choose, lambda: self.table.shown_columns))
 
     def toggle_flat(self) -> None:
         """Switch between the tree and a flat list of workers."""
@@ -206,7 +209,19 @@ class TreeController:
         """Fold or unfold one row."""
         self.freeze_folds()
         self._folds.choose(key, unfolded)
+        self._unfolded = key if unfolded else None
         self.show_rows()
+
+    def _scroll_to_unfolded(self) -> None:
+        """Scroll to the children of the row that was unfolded, unless another row is selected."""
+        row = self.table.selected
+        if self._unfolded is None:
+            return
+        if row is not None and row.key == self._unfolded:
+            self.table.scroll_to_children()
+            if isinstance(row, WorkerRow) and not row.worker.threads:
+                return  # its threads are read only from now on
+        self._unfolded = None
 
     def freeze_folds(self) -> None:
         """Stop folding rows automatically, since the user has started to navigate."""

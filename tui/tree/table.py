@@ -1,6 +1,6 @@
 """The table of the tree: jobs, tasks, workers and threads. Holds no snapshot."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, cast
 
@@ -70,6 +70,11 @@ class TreeTable(RowTable[Row]):
         self._columns = columns
         self.fit_columns()
         self.refresh_changed()
+
+    @property
+    def shown_columns(self) -> Collection[ColumnName]:
+        """The columns that there is room for."""
+        return self._layout_of_columns.columns
 
     def fit_columns(self) -> None:
         """Fit the columns into the width."""

@@ -147,6 +147,15 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
                 return True
         return False
 
+    def scroll_to_children(self) -> None:
+        """Scroll as little as possible to bring the rows below the selected one into view, as far as they fit."""
+        last = self._index
+        while last + 1 < len(self._rows) and self._rows[last + 1].depth > self._rows[self._index].depth:
+            last += 1
+        lowest_top = last - max(1, self.size.height) + 1
+        self._scroll_to_line(min(max(self.scroll_offset.y, lowest_top), self._index))
+        self.refresh_changed()
+
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns into the new width, and keep the selection in view."""
         del event

@@ -446,6 +446,12 @@ class TestLayOut:
         lines = ["".join(piece.text for piece in line) for line in lay_out([section], 60, UNICODE)]
         assert lines == ["CPU         99% of 2 threads", " " * 13 + "█", " " * 12 + "▄█", "pid         1"]
 
+    def test_a_low_graph_has_one_blank_line_above(self) -> None:
+        trends = [Trend("CPU", points, 100, "5%") for points in ([None], [5.0], [30.0], [99.0])]
+        for trend, expected in zip(trends, (1, 2, 3, 4), strict=True):
+            [section] = with_high_graphs([Section("", [trend])], 4)
+            assert len(lay_out([section], 60, UNICODE)) == 1 + expected
+
     def test_empty_split_draws_only_its_label(self) -> None:
         assert lay_out([Section("", [Split("a", [("█", 0, "text")], 0)])], 60, UNICODE) == [lay_out_label("a")]
 

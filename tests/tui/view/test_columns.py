@@ -239,6 +239,20 @@ class TestColumnDialog:
             await screen.pilot.pause()
             assert "cpu" not in screen.app.looks.view.columns
 
+    async def test_dialog_says_which_columns_do_not_fit(self) -> None:
+        def without_room() -> list[str]:
+            lines = [box.render_line(y).text for y in range(box.size.height)]
+            return [line.split()[1 + line.startswith(" [ ]")] for line in lines if "does not fit" in line]
+
+        async with running((80, 40)) as screen:
+            box = await opened(screen)
+            assert without_room() == ["NODE", "NOW"]
+            await screen.press("down", "space")
+            assert without_room() == ["NOW"]
+            await screen.pilot.resize_terminal(200, 40)
+            await screen.pilot.pause()
+            assert without_room() == []
+
     async def test_sort_key_cycles_through_shown_columns(self) -> None:
         async with running() as screen:
             await opened(screen)
