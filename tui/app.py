@@ -46,7 +46,7 @@ from dasktop.tui.widgets.messages import (
     StepArrived,
 )
 from dasktop.tui.widgets.panels import PanelLines
-from dasktop.tui.widgets.queries import Queries
+from dasktop.tui.widgets.queries import Answered, Queries
 from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
@@ -95,6 +95,8 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.SCREEN
+    HAS_LOGS: ClassVar[bool] = True
+    """Whether the feed can read the logs of jobs."""
 
     def __init__(
         self,
@@ -158,6 +160,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             is_wanted=self.first_looks.shows_details,
             keymap=self._keys,
             thresholds=self._thresholds,
+            log=self._logs.tail if self.HAS_LOGS else None,
         )
         yield self._details
         yield self._tree.filter_line
@@ -277,6 +280,11 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         """Pass an answer to the widget that asked."""
         self._queries.hand_over(message.answer)
 
+    def on_answered(self, message: Answered) -> None:
+        """Take the paths of a job's log files, which its details show the end of."""
+        self._logs.tail.take_files(message.answer)
+        self._show_details()
+
     def on_saving_ended(self, message: SavingEnded) -> None:
         """Show the path of the saved file, or the error."""
         self._saving.show_result(message.saved)
@@ -288,6 +296,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     def on_log_arrived(self, message: LogArrived) -> None:
         """Pass on what was read of a log file."""
         self._logs.take(message.event)
+        self._details.update_log()
 
     def action_log(self) -> None:
         """Show the log of the selected row's job."""
@@ -316,7 +325,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._snapshot = self._unmodified = self._latest = self._work_view = None
         self._is_paused = False
         self.forget_findings()
-        for part in (self._tree, self._queries, self._scaling):
+        for part in (self._tree, self._queries, self._scaling, self._logs.tail):
             part.forget()
         for widget in (self._header, self._banner, self._panel_lines, self._details, self._status, self._key_line):
             widget.clear()

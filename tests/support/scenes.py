@@ -3,6 +3,7 @@
 Used by `tests.tui.test_looks` at four sizes, and by `tests.screenshots`, which draws some for the README.
 """
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +47,8 @@ class Scene(NamedTuple):
     """What dask computes; the recorded run is older than the reading of it."""
     graph_points: int | None = None
     """The number of points in the graphs of the header, if the scene must wait for them."""
+    reads_log: bool = False
+    """Whether details end with the log, where there is room: it is read when the next snapshot arrives."""
 
 
 TO_BUSY_WORKER = ("3", "g", "down", "down")
@@ -57,11 +60,12 @@ SCENES = {
         (*TO_BUSY_WORKER, "right"),
         ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads"),
         work=climate_work(),
+        reads_log=True,
     ),
     "flat": Scene(("w",), ("SLURMCluster-1-0", "paused")),
     "filter": Scene(("slash", *"state:pending"), ("filter", "state:pending", "PENDING")),
-    "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job")),
-    "beside": Scene(TO_PAUSED_WORKER, ("paused",)),
+    "details": Scene((*TO_KILLED_JOB, "enter"), ("job 5", "ENDED", "OUT_OF_MEMORY", "lost-job"), reads_log=True),
+    "beside": Scene(TO_PAUSED_WORKER, ("paused",), reads_log=True),
     "findings": Scene(("F",), ("findings", "job 5 is lost")),
     "work": Scene(("W", *TO_LONG_TASKS), ("TASK NAME", "quantile_map"), work=climate_work()),
     "work-details": Scene(("W", *TO_LONG_TASKS, "enter"), ("task name quantile_map", "done"), work=climate_work()),
@@ -211,6 +215,10 @@ async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]
         await until(pilot, ("playing",))  # before, the end of the recording is not known
     await pilot.press(*scene.keys)
     await until(pilot, scene.shows)
+    if scene.reads_log and isinstance(app._feed, SceneFeed):
+        shown, tail = snapshots[-1], app._logs.tail
+        app._feed.emit(replace(shown, taken_at=shown.taken_at + timedelta(seconds=1)))
+        await waiting.until(lambda: tail._job is None or bool(tail._lines), pause=pilot.pause)
     if scene.graph_points is not None:
         await waiting.until(lambda: known_points(app) == scene.graph_points, pause=pilot.pause)
     for field in app.screen.query(Input):

@@ -1,7 +1,7 @@
 """Lays out the tree and the details pane: beside it, below it or in its place. Reads no data itself."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from textual import events
 from textual.app import ComposeResult
@@ -9,7 +9,7 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.details.of_job import question_of
 from dasktop.tui.details.of_worker import Stack
@@ -29,6 +29,20 @@ _LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
 """The height of graphs grows with that of the pane."""
 _ASK_AGAIN_SECONDS = 60.0
 """``sinfo`` reads all nodes of the site."""
+_FEWEST_LOG_LINES = 3
+"""The title and two lines."""
+_LOG_FROM_LINES, _LINES_PER_LOG_LINE = 30, 5
+"""From this height on, the pane keeps a share for the end of the log; a lower one only shows it in what is left."""
+
+
+class EndOfLog(Protocol):
+    """The last lines of the log of a job."""
+
+    def look_at(self, job: Job | None, now: datetime) -> None:
+        """Look at this job from now on, the time of a snapshot, and read what is due."""
+
+    def lines(self, cells: int, most: int) -> list[Line]:
+        """Return a title and the last lines, in at most this many lines; none without a job."""
 
 
 class Place(NamedTuple):
@@ -64,6 +78,8 @@ class DetailsBody(Container):
         Keys that replace those of the key table.
     thresholds
         The user's, as for findings.
+    log
+        The end of the log of the selected row's job; ``None``: it cannot be read.
     """
 
     DEFAULT_CSS = """
@@ -84,9 +100,11 @@ class DetailsBody(Container):
         is_wanted: bool,
         keymap: Keymap = NO_KEYMAP,
         thresholds: Thresholds = DEFAULTS,
+        log: EndOfLog | None = None,
     ) -> None:
         super().__init__()
         self._tree = tree
+        self._log = log
         self._glyphs = glyphs
         self._queries = queries
         self._pane = DetailsPane(glyphs)
@@ -133,10 +151,14 @@ class DetailsBody(Container):
 
     def _update(self) -> None:
         row, snapshot = self._row, self._snapshot
-        if snapshot is None or not (self.is_full or self.has_class("-open")):
+        if snapshot is None:
+            return
+        if not (self.is_full or self.has_class("-open")):
+            self._look_at_log(None, snapshot)
             return
         if row is None:
             self._shown = None
+            self._look_at_log(None, snapshot)
             self._pane.show("", lambda _: [[Piece("no row selected", "quiet")]], from_top=True)
             return
 
@@ -157,7 +179,32 @@ class DetailsBody(Container):
 
         self._ask_for_free_nodes(row, snapshot.taken_at)
         is_other, self._shown = row.key != self._shown, row.key
-        self._pane.show(title(row), lines, from_top=is_other)
+        self._pane.show(title(row), lines, self._end_of_log, from_top=is_other)
+
+    def _end_of_log(self, cells: int, left: int) -> list[Line]:
+        """Return the end of the log, in the lines that the details leave or the share that is kept for it.
+
+        The log is read only if there is room for it.
+        """
+        if self._log is None or self._snapshot is None:
+            return []
+        high = self._pane.size.height
+        room = max(left - 1, high // _LINES_PER_LOG_LINE if high >= _LOG_FROM_LINES else 0)
+        has_room = room >= _FEWEST_LOG_LINES
+        self._look_at_log(self._row if has_room else None, self._snapshot)
+        return self._log.lines(cells, room) if has_room else []
+
+    def _look_at_log(self, row: Row | None, snapshot: Snapshot) -> None:
+        """Read the log of the row's job, unless a page covers the details: one that shows a log reads it itself."""
+        if self._log is None or self.app.screen is not self.screen:
+            return
+        job_id = None if row is None else row.of_job
+        job = None if job_id is None else next((job for job in snapshot.jobs if job.job_id == job_id), None)
+        self._log.look_at(job, snapshot.taken_at)
+
+    def update_log(self) -> None:
+        """Show the end of the log that has been read."""
+        self._pane.update()
 
     def _ask_for_free_nodes(self, row: Row, now: datetime) -> None:
         """Query free nodes for a pending job that requires certain nodes; at most every `_ASK_AGAIN_SECONDS`."""

@@ -8,7 +8,8 @@ from dasktop.collectors.model.feed import Feed
 from dasktop.collectors.model.logs import LogEvent
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.view.keys import Keymap
+from dasktop.tui.logs.tail import LogTail
+from dasktop.tui.view.keys import Keymap, first_key
 from dasktop.tui.widgets.queries import Queries
 
 if TYPE_CHECKING:
@@ -16,18 +17,23 @@ if TYPE_CHECKING:
 
 
 class LogController:
-    """The log screen of the app.
+    """The log screen of the app, and the end of a log in the details.
 
     Parameters
     ----------
     app
-        Pushes the log screen.
+        Pushes the log screen, and gets the answers about the files of jobs for `tail`.
     feed
         Reads the files.
     queries
         For the paths of a job's files.
     keymap
         Keys that replace those of the key table.
+
+    Attributes
+    ----------
+    tail
+        The end of the log of the job whose details are shown.
     """
 
     def __init__(self, app: App[Any], feed: Feed, queries: Queries, glyphs: Glyphs, keymap: Keymap) -> None:
@@ -37,6 +43,7 @@ class LogController:
         self._glyphs = glyphs
         self._keymap = keymap
         self._screen: LogScreen | None = None
+        self.tail = LogTail(lambda files: queries.ask(files, app), feed.request_log, glyphs, first_key("log", keymap))
 
     def open(self, job_id: str | None, snapshot: Snapshot | None) -> None:
         """Show the log of this job; ring the bell if there is no such job."""
@@ -50,9 +57,11 @@ class LogController:
         self._app.push_screen(self._screen, self._forget)
 
     def take(self, event: LogEvent) -> None:
-        """Pass on what was read; drop it if no log is open."""
+        """Pass on what was read: to the log page while it is open, else to the end of the log."""
         if self._screen is not None:
             self._screen.take(event)
+        else:
+            self.tail.take(event)
 
     def _forget(self, _: None) -> None:
         self._screen = None

@@ -34,6 +34,7 @@ class ReplayApp(DasktopApp):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(REPLAY)
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.REPLAY
+    HAS_LOGS: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -22,6 +22,13 @@ from dasktop.tui.widgets.bindings import bound
 
 _WHEEL_LINES = 3
 
+Foot = Callable[[int, int], list[Line]]
+
+
+def _no_foot(cells: int, left: int) -> list[Line]:
+    del cells, left
+    return []
+
 
 class DetailsPane(Widget, can_focus=True):
     """Shows the lines of the latest `show`, laid out again when the size changes."""
@@ -43,7 +50,9 @@ class DetailsPane(Widget, can_focus=True):
         self._glyphs = glyphs
         self._heading = ""
         self._lay_out: Callable[[int], list[Line]] = lambda _: []
+        self._lay_out_foot: Foot = _no_foot
         self._lines: list[Line] = []
+        self._foot: list[Line] = []
         self._shown: list[Line] = []
         self._drawn: dict[int, Line] = {}  # the lines as last rendered
         self._top = 0
@@ -52,7 +61,9 @@ class DetailsPane(Widget, can_focus=True):
         self.is_page = False
         """Whether it takes the place of the tree, and closes like a page."""
 
-    def show(self, heading: str, lay_out: Callable[[int], list[Line]], *, from_top: bool) -> None:
+    def show(
+        self, heading: str, lay_out: Callable[[int], list[Line]], foot: Foot = _no_foot, *, from_top: bool
+    ) -> None:
         """Show a heading and lines.
 
         Parameters
@@ -61,10 +72,12 @@ class DetailsPane(Widget, can_focus=True):
             May contain unprintable characters; cut if too long.
         lay_out
             Returns the lines for a width in cells.
+        foot
+            Returns lines that follow and do not scroll, for a width and the number of lines that the others leave.
         from_top
             Whether to scroll to the first line rather than keep the position.
         """
-        self._heading, self._lay_out = heading, lay_out
+        self._heading, self._lay_out, self._lay_out_foot = heading, lay_out, foot
         if from_top:
             self._top = 0
         self.update()
@@ -73,7 +86,9 @@ class DetailsPane(Widget, can_focus=True):
         """Redraw the lines that changed."""
         if not self.size:
             return
-        self._lines = self._lay_out(max(1, self.size.width - self._margin - 1))
+        cells = max(1, self.size.width - self._margin - 1)
+        self._lines = self._lay_out(cells)
+        self._foot = self._lay_out_foot(cells, self.size.height - 1 - len(self._lines))
         self._show_from(self._top)
 
     @property
@@ -82,12 +97,14 @@ class DetailsPane(Widget, can_focus=True):
 
     @property
     def _room(self) -> int:
-        """Number of visible lines below the heading."""
-        return max(0, self.size.height - 1)
+        """Number of lines that scroll, below the heading."""
+        return max(0, self.size.height - 1 - len(self._foot))
 
     def _show_from(self, top: int) -> None:
         self._top = max(0, min(top, len(self._lines) - self._room))
-        self._shown = [self._heading_line(), *self._lines[self._top : self._top + self._room]]
+        scrolled = self._lines[self._top : self._top + self._room]
+        gap: list[Line] = [[]] if self._foot and len(scrolled) < self._room else []
+        self._shown = [self._heading_line(), *scrolled, *gap, *self._foot]
         width = self.size.width
         for y in range(self.size.height):
             new, old = self._line_at(y), self._drawn.get(y)
