@@ -87,7 +87,7 @@ class OtherUseTracker:
         if read_at is None:
             return None
         before = self._spans.get(job.job_id)
-        workers = list(workers_of(job))
+        workers = workers_of(job)
         cpu_percent = sum_if_all_known(worker.cpu_percent for worker in workers)
         used = None
         if before is not None and before.workers_cpu_seconds is not None and cpu_percent is not None:

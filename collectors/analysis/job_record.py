@@ -5,6 +5,7 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from dasktop.collectors.text.format import plain_duration, plain_size, plain_siz
 
 _CLOCKS_DIFFER = timedelta(seconds=2)
 """SLURM's times are in whole seconds, and its clock may differ a little."""
+_DIGITS = re.compile(r"(\d+)")
 _AS_QUEUED = tuple(field for field in QueuedJob.__struct_fields__ if field in Job.__struct_fields__)
 """Fields that a job has from the queue or from accounting, under the same name."""
 
@@ -138,15 +140,17 @@ def _tasks_of_step(step: Step) -> Iterable[Task]:
         )
 
 
-def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[tuple[int, int, str], ...], int]:
+def _task_order(key: tuple[str | None, int | None]) -> tuple[bool, tuple[str | int, ...], int]:
     """Return a sort key: numbered steps first, then ``batch``, unknown ones last."""
     step_id, task_id = key
     return step_id is None, natural_key(step_id or ""), -1 if task_id is None else task_id
 
 
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts ``n2`` before ``n10``."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text))
+@lru_cache(maxsize=1 << 16)
+def natural_key(text: str) -> tuple[str | int, ...]:
+    """Return a sort key that puts ``n2`` before ``n10``. Keeps those of the names of a large cluster."""
+    # Text and digits alternate, the first part is text.
+    return tuple([int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(text))])
 
 
 def busy_threads(workers: list[Worker]) -> int | None:

@@ -1,7 +1,7 @@
 """Functions that query the jobs and workers of a snapshot, used by several packages. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import JobReport
@@ -44,10 +44,11 @@ def ends_soon(job: Job, thresholds: Thresholds) -> bool:
     return left is not None and left <= min(soon, limit / 4 if limit else soon)
 
 
-def workers_of(job: Job) -> Iterator[Worker]:
-    """Yield all workers of a job."""
-    for task in job.tasks:
-        yield from task.workers
+def workers_of(job: Job) -> tuple[Worker, ...]:
+    """Return all workers of a job."""
+    if len(job.tasks) == 1:  # most jobs; called many times for each snapshot
+        return job.tasks[0].workers
+    return tuple(worker for task in job.tasks for worker in task.workers)
 
 
 def threads_busy(executing: int | None, nthreads: int | None) -> int | None:
@@ -69,13 +70,11 @@ def runs_other_programs(job: Job) -> bool:
     return job.used.cpu_source == "slurm" or other_memory_bytes(job) >= MOST_NANNY_BYTES
 
 
-def workers_with_jobs(snapshot: Snapshot) -> Iterator[tuple[Job | None, Worker]]:
-    """Yield all workers, each with its job; ``None``: outside SLURM, or unknown."""
-    for job in snapshot.jobs:
-        for worker in workers_of(job):
-            yield job, worker
-    for worker in snapshot.unplaced_workers:
-        yield None, worker
+def workers_with_jobs(snapshot: Snapshot) -> list[tuple[Job | None, Worker]]:
+    """Return all workers, each with its job; ``None``: outside SLURM, or unknown."""
+    found: list[tuple[Job | None, Worker]] = [(job, worker) for job in snapshot.jobs for worker in workers_of(job)]
+    found += [(None, worker) for worker in snapshot.unplaced_workers]
+    return found
 
 
 def job_ids_of(finding: Finding) -> tuple[str, ...]:

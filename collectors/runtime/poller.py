@@ -331,8 +331,10 @@ class Poller:
         """Reconcile the last readings at the current time, and add findings."""
         snapshot = self._recognize_jobs()
         if self.options.slurm:
+            before = self._other_use.beyond
             self._other_use.note(snapshot, self._slurm.reading.steps)
-            snapshot = self._reconciled()
+            if self._other_use.beyond != before:
+                snapshot = self._reconciled()
         work, self._work_history = estimated(
             snapshot.work,
             snapshot.taken_at,

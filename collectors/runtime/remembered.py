@@ -88,7 +88,7 @@ class ClusterJobs:
     def _wrongly_reported(self, snapshot: Snapshot) -> set[str]:
         """Return the jobs known only from the environment of workers, which SLURM contradicts now."""
         named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
-        with_workers = {job.job_id for job in snapshot.jobs if any(workers_of(job))}
+        with_workers = {job.job_id for job in snapshot.jobs if workers_of(job)}
         return {job_id for job_id in named - with_workers if self._evidence.get(job_id) == ("environment",)}
 
 

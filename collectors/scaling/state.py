@@ -108,7 +108,7 @@ def newest_first_key(job: Job) -> int:
 
 
 def _workers(job: Job) -> int | None:
-    return job.workers_expected or len(tuple(workers_of(job))) or None
+    return job.workers_expected or len(workers_of(job)) or None
 
 
 def _threads(job: Job, workers: int | None) -> int | None:
@@ -199,7 +199,7 @@ def _failed_soon(job: Job) -> bool:
     A snapshot does not show whether an ended job ever had a worker; one that ran for long is assumed to have had.
     """
     fate = job.fate
-    if fate is None or not read_state(fate.state).is_failed or not fate.exit_code or any(workers_of(job)):
+    if fate is None or not read_state(fate.state).is_failed or not fate.exit_code or workers_of(job):
         return False
     if fate.ended_at is None or job.started_at is None:
         return True
@@ -263,7 +263,7 @@ def job_to_release(job: Job, name: str | None, is_chosen: bool) -> JobToRelease:
     is_chosen
         Whether the user chose it; otherwise ``why`` is the group that it was chosen from.
     """
-    workers = tuple(workers_of(job))
+    workers = workers_of(job)
     return JobToRelease(
         job_id=job.job_id,
         name=name,
@@ -290,7 +290,7 @@ def _order(job: Job, preferred: Collection[str]) -> tuple[int, bool, Load, float
 
 def _load(job: Job) -> Load:
     """Return what releasing the job would affect: executing, queued, bytes stored, results stored."""
-    workers = tuple(workers_of(job))
+    workers = workers_of(job)
     return (
         _sum(worker.executing for worker in workers),
         _sum(worker.queued for worker in workers),

@@ -153,7 +153,7 @@ def _cpu_time(job: Job, ran_seconds: float) -> str:
 
 def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     cpus, memory = job.allocated.cpus, job.allocated.memory_bytes
-    workers = tuple(workers_of(job))
+    workers = workers_of(job)
     cpu_share = figures.share(job.used.cpu_percent, None if cpus is None else 100 * cpus)
     memory_share = figures.share(job.used.memory_bytes, memory)
     role = memory_role(memory_share, thresholds)

@@ -194,7 +194,7 @@ def _job(job: Job, taken_at: datetime, thresholds: Thresholds) -> Cells:
     state = job.state or UNKNOWN
     if is_pending(job):
         return Cells(label, state, "waiting", note=_waiting(job, taken_at), short_note=_waiting(job, taken_at, "from "))
-    workers = tuple(workers_of(job))
+    workers = workers_of(job)
     left = figures.time_left(job.time_left_seconds)
     cells = Cells(
         label,

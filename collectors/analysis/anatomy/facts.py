@@ -227,7 +227,7 @@ def _workers(snapshot: Snapshot, job: Job) -> tuple[Worker, ...] | None:
     """Return the job's workers; ``None`` if they are not known to be all."""
     dask_answered = snapshot.cluster.scheduler_id is not None
     runs = read_state(job.state).is_running and not has_ended(job)
-    return tuple(workers_of(job)) if dask_answered and runs and job.evidence else None
+    return workers_of(job) if dask_answered and runs and job.evidence else None
 
 
 Verdict = Literal["unknown", "agrees", "rounded", "differs"]

@@ -21,7 +21,7 @@ _IDLE = "idle-allocation"
 def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that soon reach their time limit, with what runs in them."""
     for job in context.running:
-        if not ends_soon(job, context.thresholds) or not any(workers_of(job)):
+        if not ends_soon(job, context.thresholds) or not workers_of(job):
             continue
         running, waiting = tasks_of(job)
         tasks = [counted(running, "task") + " running"] if running else []
@@ -39,7 +39,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
 @rule(_IDLE, order=190)
 def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield idle jobs; if all jobs are idle, one finding for the whole cluster."""
-    running = [job for job in context.running if any(workers_of(job))]
+    running = [job for job in context.running if workers_of(job)]
     idle = [job for job in running if _is_idle(context, job)]
     after_seconds = context.thresholds.idle_seconds
     if len(idle) > 1 and len(idle) == len(running):

@@ -211,5 +211,5 @@ def _still_listed(context: RuleContext, job: Job) -> Iterable[Worker]:
     It lists them until their connections close; a scheduler that stopped answering before them never removes them.
     """
     if DASK in context.history.failing_since:
-        return tuple(workers_of(job)) or context.history.last_workers_of(job.job_id)
+        return workers_of(job) or context.history.last_workers_of(job.job_id)
     return workers_of(job)

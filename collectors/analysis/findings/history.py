@@ -180,4 +180,4 @@ def dask_read_at(snapshot: Snapshot) -> datetime | None:
 
 
 def _count_workers(job: Job) -> int:
-    return sum(1 for _ in workers_of(job))
+    return len(workers_of(job))

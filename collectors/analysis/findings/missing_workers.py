@@ -17,7 +17,7 @@ def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
     if _has_workers_of_unknown_job(context):
         return
     for job in context.running:
-        if any(True for _ in workers_of(job)):
+        if workers_of(job):
             continue
         had_some = bool(context.history.most_workers.get(job.job_id))
         first_seen = context.history.first_seen.get((_WITHOUT_WORKERS, job.job_id, None))
@@ -44,7 +44,7 @@ def job_missing_workers(context: RuleContext) -> Iterator[PendingFinding]:
     if _has_workers_of_unknown_job(context):
         return
     for job in context.running:
-        number, expected = sum(1 for _ in workers_of(job)), job.workers_expected
+        number, expected = len(workers_of(job)), job.workers_expected
         if expected is None or not 0 < number < expected:
             continue
         had_all = context.history.most_workers.get(job.job_id, 0) >= expected

@@ -58,5 +58,5 @@ def lost_workers_words(workers: Sequence[Worker]) -> str:
 
 def tasks_of(job: Job) -> tuple[int, int]:
     """Return how many dask tasks run in a job, and how many are queued on its workers."""
-    workers = list(workers_of(job))
+    workers = workers_of(job)
     return sum(worker.executing or 0 for worker in workers), sum(worker.queued or 0 for worker in workers)

@@ -19,7 +19,7 @@ _NEAR_LIMIT = "memory-near-limit"
 def memory_near_limit(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers near their memory limit, and jobs near their allocation, beyond which SLURM may kill them."""
     for job in context.running:
-        workers = list(workers_of(job))
+        workers = workers_of(job)
         near = [worker for worker in workers if worker.status != "paused" and _is_near(context, job, worker)]
         for worker in near:
             yield _near(context, job, worker)
@@ -71,7 +71,7 @@ def threads_oversubscribed(context: RuleContext) -> Iterator[PendingFinding]:
 def threads_undersubscribed(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs with too few worker threads for their CPUs, where tasks do not use several CPUs each either."""
     for job in context.running:
-        workers, cpus = list(workers_of(job)), job.allocated.cpus
+        workers, cpus = workers_of(job), job.allocated.cpus
         threads = _threads(job) if all(worker.nthreads is not None for worker in workers) else None
         if not cpus or not threads or job.allocated.gpus or len(workers) < (job.workers_expected or 0):
             continue

@@ -29,9 +29,7 @@ def worker_outside_slurm(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers whose processes have reported that they run in no job."""
     outside = [worker for worker in context.snapshot.unplaced_workers if worker.outside_slurm]
     jobs = {
-        job.job_id: job
-        for job in context.snapshot.jobs
-        if read_state(job.state).is_running and not any(workers_of(job))
+        job.job_id: job for job in context.snapshot.jobs if read_state(job.state).is_running and not workers_of(job)
     }
     for job_id in dict.fromkeys(worker.inherited_job_id for worker in outside):
         if job_id is not None and job_id in jobs:
@@ -70,7 +68,7 @@ def _not_in_their_job(context: RuleContext, job: Job, workers: Sequence[Worker])
 @rule("worker-silent", order=100, needs=(DASK,))
 def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers whose heartbeat is overdue."""
-    workers = list(workers_with_jobs(context.snapshot))
+    workers = workers_with_jobs(context.snapshot)
     # distributed.scheduler.heartbeat_interval: from 200 workers on, at most 200 heartbeats per second.
     limit_seconds = max(context.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
     for job, worker in workers:

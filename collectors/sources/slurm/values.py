@@ -14,6 +14,7 @@ from dasktop.collectors.text.clean import without_controls
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([KMGTPE]?)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 _DURATION = re.compile(r"(?:([0-9]{1,6})-)?([0-9]{1,6})(?::([0-9]{1,2}))?(?::([0-9]{1,2}))?(?:\.[0-9]*)?", re.ASCII)
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _EPOCH = re.compile(r"[0-9]{1,12}", re.ASCII)
 _GRES_GPUS = re.compile(r"(?:gres[:/])?gpu(?::[^:,=()]+)?[:=]([0-9]{1,9})(?:\([^)]*\))?", re.ASCII)
 
@@ -93,7 +94,7 @@ def moment(text: str) -> datetime | None:
     try:
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(int(text), UTC) if int(text) else None
-        return _local(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S"))
+        return _local(datetime.fromisoformat(text)) if _ISO.fullmatch(text) else None
     except (ValueError, OverflowError, OSError):
         return None
 
