@@ -36,8 +36,17 @@ class _Graph(NamedTuple):
 
     def name(self, points: Sequence[float | None]) -> str:
         """Return the name, with the scale if the value does not say it."""
-        highest = max((point for point in points if point is not None), default=0)
-        return self.gauge.name if self.top or not highest else f"{self.gauge.name} max {rate_text(highest)}"
+        scale = rate_text(_highest(points))
+        return self.gauge.name if self.top or scale in self.gauge.words else f"{self.gauge.name} max {scale}"
+
+    def full(self, points: Sequence[float | None], lines: int, glyphs: Glyphs) -> float:
+        """Return the value of the full height, such that the highest step stays free: a gap to the graph above."""
+        steps = lines * len(glyphs.levels)
+        return (self.top or _highest(points)) * steps / max(1, steps - 1)
+
+
+def _highest(points: Sequence[float | None]) -> float:
+    return max((point for point in points if point is not None), default=0.0)
 
 
 def history_panel(
@@ -62,7 +71,11 @@ def history_lines(
         high = room // len(graphs) + (number < room % len(graphs))
         points = means(each.gauge.past, newest_point(snapshot), per_cell)
         gap = [" " * graph_cells] if high >= _LINES_WITH_GAP else []
-        *above, lowest = [*gap, *graph(points, graph_cells, high - len(gap), glyphs, each.top)] if high else [""]
+        *above, lowest = (
+            [*gap, *graph(points, graph_cells, high - len(gap), glyphs, each.full(points, high - len(gap), glyphs))]
+            if high
+            else [""]
+        )
         drawn = [*([Piece(text, each.gauge.role)] for text in above), _with_axis(lowest, each.gauge.role)][:high]
         labels = _labels(each.gauge, each.name(points[-graph_cells:]), high)
         content += [[Piece(" "), *label, Piece(" "), *area] for label, area in zip(labels, drawn, strict=True)]
