@@ -3,11 +3,13 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.placement import VerifiedPlace
 from dasktop.collectors.model.job_states import read_state
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.readings import (
     DaskReading,
     JobScript,
@@ -98,9 +100,12 @@ def recently_ended_of_cluster(
 ) -> Iterable[RecentlyEnded]:
     """Return the jobs whose scripts start workers for this scheduler and that ended after it started.
 
-    A job that ended earlier belonged to another scheduler with the same address or file.
+    A job that ended earlier belonged to another scheduler with the same address or file. Those that ended more than
+    `LEFT_HOURS` ago are left out, too.
     """
     started_at = dask.scheduler_started_at if dask else None
+    if dask is not None and started_at is not None:
+        started_at = max(started_at, dask.taken_at - timedelta(hours=LEFT_HOURS))
     lately = slurm.recently_ended if slurm else ()
     matching = scripts_of_cluster((found.script for found in lately), addresses)
     return tuple(

@@ -118,10 +118,12 @@ JOB_FIELDS: dict[str, Field] = {
     "comment": Field("COMMENT", lambda view: view.job.request.comment or "(null)"),
     "dependency": Field("DEPENDENCY", lambda _: "(null)"),
     "endtime": Field("END_TIME", lambda view: _time(view, end(view.job, view.settings))),
+    "excnodes": Field("EXC_NODES", lambda _: ""),
     "exit_code": Field("EXIT_CODE", lambda view: str(view.job.exit_code)),
     "feature": Field("FEATURES", lambda _: "(null)"),
     "jobarrayid": Field("JOBID", lambda view: view.job.command_id),
     "jobid": Field("JOBID", lambda view: str(view.job.id)),
+    "licenses": Field("LICENSES", lambda _: "(null)"),
     "mincpus": Field("MIN_CPUS", lambda view: str(view.job.request.needs.cpus_per_task or 1)),
     "minmemory": Field("MIN_MEMORY", lambda view: memory(view.job)),
     "name": Field("NAME", lambda view: view.job.request.name),
@@ -137,6 +139,8 @@ JOB_FIELDS: dict[str, Field] = {
     "reason": Field("REASON", lambda view: view.job.reason),
     "reasonlist": Field("NODELIST(REASON)", _reason_or_nodes),
     "reqnodes": Field("REQ_NODES", lambda view: compress(view.job.request.needs.required_nodes)),
+    "reservation": Field("RESERVATION", lambda _: "(null)"),
+    "schednodes": Field("SCHEDNODES", lambda _: "(null)"),
     "starttime": Field("START_TIME", lambda view: _time(view, start(view.job))),
     "state": Field("STATE", lambda view: long_state(view.job)),
     "statecompact": Field("ST", lambda view: "CG" if view.job.completing else view.job.state.value),
@@ -156,10 +160,12 @@ JOB_FIELDS: dict[str, Field] = {
 JOB_LETTERS = {
     "A": "jobid", "B": "batchhost", "C": "numcpus", "D": "numnodes", "E": "dependency", "F": "arrayjobid",
     "K": "arraytaskid", "L": "timeleft", "M": "timeused", "N": "nodelist", "P": "partition", "Q": "prioritylong",
-    "R": "reasonlist", "S": "starttime", "T": "state", "U": "userid", "V": "submittime", "Z": "workdir",
+    "R": "reasonlist", "S": "starttime", "T": "state", "U": "userid", "V": "submittime", "W": "licenses",
+    "Y": "schednodes", "Z": "workdir",
     "a": "account", "b": "tres-per-node", "c": "mincpus", "e": "endtime", "f": "feature", "h": "oversubscribe",
     "i": "jobarrayid", "j": "name", "k": "comment", "l": "timelimit", "m": "minmemory", "n": "reqnodes",
-    "o": "command", "q": "qos", "r": "reason", "t": "statecompact", "u": "username", "y": "nice",
+    "o": "command", "q": "qos", "r": "reason", "t": "statecompact", "u": "username", "v": "reservation",
+    "x": "excnodes", "y": "nice",
 }  # fmt: skip
 
 

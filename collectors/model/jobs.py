@@ -11,6 +11,9 @@ from dasktop.collectors.model.thresholds import Thresholds
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?")
 
 
+LEFT_HOURS = 12
+"""How long jobs and workers that left are kept."""
+
 MOST_NANNY_BYTES = 256 * 1024**2
 """Upper limit of what the shell, ``dask worker`` and nannies use in a job: usually 100 to 200 MiB."""
 
@@ -129,10 +132,11 @@ def number_of_jobs(jobs: Iterable[Job]) -> int:
 
     If squeue has truncated the rest (``1,3,5,...``), only the listed ones count.
     """
-    return sum(_elements(job.array_task_id) for job in jobs)
+    return sum(jobs_in_array(job.array_task_id) for job in jobs)
 
 
-def _elements(tasks: str | None) -> int:
+def jobs_in_array(tasks: str | None) -> int:
+    """Count the jobs of an expression such as ``5-10%2``; any other text counts as one."""
     count = 0
     for part in (tasks or "").partition("%")[0].split(","):
         if match := _RANGE.fullmatch(part):

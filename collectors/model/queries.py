@@ -44,7 +44,15 @@ class FreeNodes(Record, frozen=True, kw_only=True):
     """One or several, separated by commas, as in a job."""
 
 
-Question = BatchScript | JobFiles | CallStack | ServerLogs | ProfileOf | FreeNodes
+class QueuePosition(Record, frozen=True, kw_only=True):
+    """Where a pending job comes among the pending jobs of its partition. Answered in `Answer.place`."""
+
+    job_id: str
+    partition: str
+    """As in `FreeNodes`."""
+
+
+Question = BatchScript | JobFiles | CallStack | ServerLogs | ProfileOf | FreeNodes | QueuePosition
 
 
 class FreeNode(Record, frozen=True, kw_only=True):
@@ -54,6 +62,22 @@ class FreeNode(Record, frozen=True, kw_only=True):
     cpus: int
     memory_bytes: int | None
     features: str | None = None
+    gpus: int | None = None
+    is_idle: bool | None = None
+    """Whether no job has a part of it."""
+
+
+class QueuePlace(Record, frozen=True, kw_only=True):
+    """The place of a pending job by priority, from 1, and how many jobs are pending there.
+
+    Both are ``None`` if they are unknown. Each job that is pending counts, also those of an array, held ones and those
+    with a dependency.
+    """
+
+    number: int | None = None
+    of: int | None = None
+    remark: str = ""
+    """Why it is unknown."""
 
 
 class ProfiledCall(Record, frozen=True, kw_only=True):
@@ -108,6 +132,7 @@ class Answer(Record, frozen=True, kw_only=True):
     files: OutputFiles | None = None
     nodes: tuple[FreeNode, ...] = ()
     """Only nodes with free CPUs."""
+    place: QueuePlace | None = None
     profile: Profile | None = None
     error: str | None = None
     """Why there is no answer, in one clean line."""

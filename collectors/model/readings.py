@@ -39,6 +39,16 @@ class QueuedJob(Record, frozen=True, kw_only=True):
     """Required nodes (``--nodelist``)."""
     required_features: str | None = None
     """Required node features (``--constraint``), as requested: ``a100&(rome|milan)``."""
+    excluded_nodes: tuple[str, ...] | None = None
+    licenses: str | None = None
+    gres: str | None = None
+    dependency: str | None = None
+    reservation: str | None = None
+    is_exclusive: bool | None = None
+    node_count: int | None = None
+    cpus_per_node: int | None = None
+    priority: int | None = None
+    planned_nodes: tuple[str, ...] = ()
     cpus: int | None = None
     memory_bytes: int | None = None
     """Memory of the whole job, over all nodes."""

@@ -274,6 +274,26 @@ class Job(Record, frozen=True, kw_only=True):
     """Required nodes (``--nodelist``); empty if it accepts any, ``None``: unknown."""
     required_features: str | None = None
     """Required node features (``--constraint``), as requested; ``None`` also for none."""
+    excluded_nodes: tuple[str, ...] | None = None
+    """Nodes that it must not get (``--exclude``); ``None``: unknown."""
+    licenses: str | None = None
+    """As requested (``--licenses``): ``matlab:2``; ``None`` also for none, as for the next three."""
+    gres: str | None = None
+    """Generic resources on each node, as SLURM shows the request: ``gres:gpu:a100:2``."""
+    dependency: str | None = None
+    """What is left of its dependency: ``afterok:4711(unfulfilled)``."""
+    reservation: str | None = None
+    """The reservation in which it must run."""
+    is_exclusive: bool | None = None
+    """Whether it shares its nodes with no other job (``--exclusive``); ``None``: unknown."""
+    node_count: int | None = None
+    """How many nodes it has or, while it is pending, the least that it requests."""
+    cpus_per_node: int | None = None
+    """The least number of CPUs that it requests on each node."""
+    priority: int | None = None
+    """SLURM's priority of a pending job, a larger number first; ``None`` otherwise, or if it is unknown."""
+    planned_nodes: tuple[str, ...] = ()
+    """Nodes on which SLURM plans to start it; empty if it has no plan yet, or if that is unknown."""
     submitted_at: datetime | None
     started_at: datetime | None
     expected_start_at: datetime | None
@@ -339,6 +359,8 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
     """Tasks that were assigned to it: running, or next in turn."""
     results_lost: int | None = None
     """Results that no other worker had; dask computes them again if it can."""
+    started_at: datetime | None = None
+    """When its process started or, if that was not read, when it registered with the scheduler."""
 
 
 class Snapshot(Record, frozen=True, kw_only=True):
@@ -353,7 +375,8 @@ class Snapshot(Record, frozen=True, kw_only=True):
     unplaced_workers: tuple[Worker, ...]
     findings: tuple[Finding, ...]
     worker_events: tuple[WorkerEvent, ...] | None = None
-    """Events of the last half hour, oldest first; ``None`` if the scheduler does not report why workers end."""
+    """The events of the last twelve hours, oldest first, at most 1,000; ``None`` if the scheduler does not report why
+    workers end. Older versions wrote those of half an hour."""
     work: Work | None = None
     """What dask computes; ``None`` if the scheduler does not report it."""
 

@@ -35,6 +35,11 @@ threshold time timeout tres unavailable unk unknown usage user wait wall wckey
 """
 _REASON_WORDS = frozenset(_OF_REASONS.split())
 
+# The conditions of dependencies, as squeue prints them.
+_OF_DEPENDENCIES = """
+after afterany afterburstbuffer aftercorr afterfail afternotok afterok failed fulfilled singleton unfulfilled
+"""
+
 # Dask's states of workers and tasks, and words of SLURM's job states that do not matter elsewhere.
 _STATES = """
 LAUNCH_FAILED RECONFIG_FAIL UNKNOWN
@@ -69,7 +74,14 @@ unavailable unexpected unicode unreachable user utf value violates warning zero
 """
 _UNITS = frozenset(["kib", "mib", "gib", "tib", "pib"])
 _SIGNALS = frozenset(number.name.casefold() for number in signal.Signals)
-_WORDS_KEPT = PUBLIC_WORDS | _REASON_WORDS | frozenset(_OF_ERRORS.split()) | _UNITS | _SIGNALS
+_WORDS_KEPT = (
+    PUBLIC_WORDS
+    | _REASON_WORDS
+    | frozenset(_OF_DEPENDENCIES.split())
+    | frozenset(_OF_ERRORS.split())
+    | _UNITS
+    | _SIGNALS
+)
 
 
 def is_public(word: str) -> bool:
@@ -322,6 +334,9 @@ class Redactor:
             "Job.qos": lambda text: names.named("qos", text),
             "Job.nodes": names.host,
             "Job.required_nodes": names.host,
+            "Job.excluded_nodes": names.host,
+            "Job.planned_nodes": names.host,
+            "Job.reservation": lambda text: names.named("reservation", text),
             "Job.required_features": lambda text: names.named("feature", text),
             "Finding.worker": names.worker,
             "Finding.workers": names.worker,

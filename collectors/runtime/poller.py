@@ -20,6 +20,7 @@ from dasktop.collectors.analysis.reconcile import reconcile
 from dasktop.collectors.analysis.work_history import WorkHistory
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options, TlsFiles, completed_tls
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.readings import DaskReading, JobScript
@@ -64,7 +65,7 @@ class Poller:
             environment=environment,
             timeout_seconds=options.slurm_timeout_seconds,
             interval_seconds=options.slurm_interval_seconds,
-            recently_ended_seconds=options.thresholds.ended_recently_seconds if recently_ended else 0,
+            recently_ended_seconds=LEFT_HOURS * 3600 if recently_ended else 0,
         )
         self.queue_log = self._slurm.sources[0]
         if not options.slurm:
@@ -356,6 +357,9 @@ class Poller:
         if self._cluster_jobs.forget_wrong(snapshot):
             snapshot = self._reconciled()
         self._cluster_jobs.remember(snapshot)
+        if long_gone := self._cluster_jobs.forget_long_gone(snapshot):
+            self._slurm.forget_ended(long_gone)
+            snapshot = self._reconciled()
         self._worker_ends.remember(snapshot)
         return snapshot
 

@@ -15,6 +15,7 @@ from dasktop.collectors.model.queries import (
     JobFiles,
     ProfileOf,
     Question,
+    QueuePosition,
     ServerLogs,
 )
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
@@ -110,5 +111,7 @@ async def answer_question(question: Question, slurm: SlurmCollector | None, dask
             return replace(answer, lines=await slurm.batch_script(question.job_id))
         case FreeNodes():
             return replace(answer, nodes=await slurm.free_nodes(question.partition))
+        case QueuePosition():
+            return replace(answer, place=await slurm.queue_place(question.job_id, question.partition))
         case JobFiles():
             return replace(answer, files=await slurm.output_files(question.job_id))

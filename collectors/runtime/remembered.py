@@ -5,14 +5,15 @@ Each class drops what later polls contradict. Changes nothing in SLURM or dask.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.worker_end import UNEXPLAINED
 from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
+from dasktop.collectors.model.jobs import LEFT_HOURS, workers_of, workers_with_jobs
 from dasktop.collectors.model.readings import DaskReading, EndedJob, Released
 from dasktop.collectors.model.snapshot import Evidence, Job, Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Attempt, Failure, WorkerEndKey
@@ -21,6 +22,7 @@ from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 
 MOST_WORKERS_REMEMBERED = 20_000
+MOST_ENDED_JOBS = 500
 
 
 class ClusterJobs:
@@ -53,6 +55,28 @@ class ClusterJobs:
                 self._of_workers[worker.address] = job.job_id
         while len(self._of_workers) > MOST_WORKERS_REMEMBERED:
             del self._of_workers[next(iter(self._of_workers))]
+
+    def forget_long_gone(self, snapshot: Snapshot) -> Collection[str]:
+        """Forget the jobs of this snapshot that ended more than `LEFT_HOURS` ago, and more than `MOST_ENDED_JOBS`.
+
+        Returns
+        -------
+        Collection of str
+            Their ids. A job that the owner still counts is never among them.
+        """
+        owner = snapshot.cluster.owner
+        counted = set(owner.job_ids.values()) if owner is not None else set()
+        ended = [
+            job for job in snapshot.jobs if job.fate and job.job_id in self._evidence and job.job_id not in counted
+        ]
+        ended.sort(key=_last_known_time, reverse=True)
+        earliest = snapshot.taken_at - timedelta(hours=LEFT_HOURS)
+        gone = {job.job_id for job in ended[MOST_ENDED_JOBS:]}
+        gone |= {job.job_id for job in ended if job.fate and job.fate.ended_at and job.fate.ended_at < earliest}
+        for job_id in gone:
+            del self._evidence[job_id]
+            self._inferred.pop(job_id, None)
+        return gone
 
     def forget_wrong(self, snapshot: Snapshot) -> bool:
         """Forget the jobs whose evidence this snapshot contradicts; return whether there were any."""
@@ -90,6 +114,11 @@ class ClusterJobs:
         named = {worker.inherited_job_id for worker in snapshot.unplaced_workers if worker.inherited_job_id}
         with_workers = {job.job_id for job in snapshot.jobs if workers_of(job)}
         return {job_id for job_id in named - with_workers if self._evidence.get(job_id) == ("environment",)}
+
+
+def _last_known_time(job: Job) -> datetime:
+    ended_at = job.fate.ended_at if job.fate is not None else None
+    return ended_at or job.started_at or job.submitted_at or datetime.fromtimestamp(0, UTC)
 
 
 class WorkerEnds:

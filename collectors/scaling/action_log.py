@@ -259,6 +259,6 @@ def released_by_owner(earlier: DaskReading, later: DaskReading) -> dict[str, Rel
     gone = [job_id for name, job_id in before.job_ids.items() if name not in now.wanted and job_id not in counted]
     is_adaptive = before.adaptive is not None or now.adaptive is not None
     released = Released(
-        by="cluster object", detail="adaptive scaling" if is_adaptive else "", not_before=earlier.taken_at
+        by="cluster object", detail="adaptive scaling" if is_adaptive else "cluster.scale", not_before=earlier.taken_at
     )
     return dict.fromkeys(gone, released)

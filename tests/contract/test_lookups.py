@@ -66,6 +66,8 @@ async def test_required_nodes_and_free_nodes(slurm: SlurmCommands, collector: Sl
     assert [(node.name, node.cpus, node.memory_bytes) for node in free] == [
         (name, 16, 64_000 << 20) for name in ("n2", "n3", "n4")
     ]
+    assert (jobs[waits].node_count, jobs[waits].cpus_per_node, jobs[waits].is_exclusive) == (1, 4, False)
+    assert (await collector.queue_place(waits, jobs[waits].partition or "")).number == 1
     # The advice that users get for such a job works.
     if isinstance(slurm, EmbeddedCommands):
         return  # it has no scontrol update for this

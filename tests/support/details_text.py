@@ -1,5 +1,7 @@
 """The text of the details pane."""
 
+from collections.abc import Sequence
+
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.details.of_worker import Stack
@@ -19,12 +21,13 @@ def details_lines(
     cells: int = 90,
     history: History | None = None,
     stack: Stack = Stack(),  # noqa: B008 - frozen
-    free: Answer | None = None,
+    answers: Sequence[Answer] = (),
     glyphs: Glyphs = UNICODE,
 ) -> list[str]:
     """Return the lines of the details, without trailing spaces."""
     row = subject(row_of(shown, kind, number), shown)
-    lines = lay_out(sections(row, shown, history or History(), stack, free), cells, glyphs)
+    found = {answer.question: answer for answer in answers}
+    lines = lay_out(sections(row, shown, history or History(), stack, found), cells, glyphs)
     return ["".join(piece.text for piece in line).rstrip() for line in lines]
 
 

@@ -28,7 +28,12 @@ class FakeSlurm(FakePrograms):
             mark=${{4%%\\%A*}}
             while IFS= read -r line; do printf '%s%s%s\\n' "$mark" "$line" "$mark"; done < '{queue}'""",
         )
-        self.program("sacct", f"separator=${{3#--delimiter=}}; exec {SED} \"s/|/$separator/g\" '{accounted}'")
+        self.archived("")
+        self.program(
+            "sacct",
+            f"""if [ "$1" = -B ]; then exec {CAT} '{folder}/archived.txt'; fi
+            separator=${{3#--delimiter=}}; exec {SED} "s/|/$separator/g" '{accounted}'""",
+        )
         self.program("sstat", "echo '7.batch|1|00:00:05|5M|n1|42,43'")
         self.program("scontrol", "echo 'dask worker tcp://h:8786 --name SLURMCluster-0 --nworkers 4'")
 
@@ -37,6 +42,9 @@ class FakeSlurm(FakePrograms):
         (self.folder / "queue.txt").write_text("".join(f"{line}\n" for line in lines))
         granted = (f"{job_id:<30}cpu=4,mem=1200M,node=2\n" for job_id in states)
         (self.folder / "resources.txt").write_text("".join(granted))
+
+    def archived(self, scripts: str) -> None:
+        (self.folder / "archived.txt").write_text(scripts)
 
     def accounting(self, states: dict[str, str], ended_at: int = 300) -> None:
         lines = (ACCOUNTED.format(id=job_id, state=state, ended_at=ended_at) for job_id, state in states.items())

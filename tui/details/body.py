@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from dasktop.collectors.model.queries import Answer, CallStack, FreeNodes
+from dasktop.collectors.model.queries import Answer, CallStack, Question
 from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
-from dasktop.tui.details.of_job import question_of
+from dasktop.tui.details.of_pending_job import questions_about
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import Glyphs
@@ -27,7 +27,7 @@ _RIGHT_FROM_CELLS = 150
 _BELOW_FROM_LINES = 34
 _LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
 """The height of graphs grows with that of the pane."""
-_ASK_AGAIN_SECONDS = 60.0
+_ASK_AGAIN_SECONDS = 30.0
 """``sinfo`` reads all nodes of the site."""
 _FEWEST_LOG_LINES = 3
 """The title and two lines."""
@@ -69,7 +69,7 @@ class DetailsBody(Container):
     tree
         The column heads and the tree, from top to bottom.
     queries
-        For call stacks and free nodes.
+        For call stacks, and for what a pending job waits for.
     history
         The recent values of all rows; fed by the app.
     is_wanted
@@ -112,9 +112,9 @@ class DetailsBody(Container):
         self._keymap = keymap
         self._thresholds = thresholds
         self._stack = Stack()
-        # The last answer about free nodes, and the last query: question, row and time. Asked only while details show.
-        self._free: Answer | None = None
-        self._asked: tuple[FreeNodes, Key, datetime] | None = None
+        # About the pending job that is shown: when each query was sent, and the last answers.
+        self._asked: dict[Question, datetime] = {}
+        self._answers: dict[Question, Answer] = {}
         self._row: Row | None = None
         self._shown: Key | None = None
         self._snapshot: Snapshot | None = None
@@ -146,7 +146,7 @@ class DetailsBody(Container):
             self.toggle_full()
         self._row = self._shown = self._snapshot = None
         self._stack = Stack()
-        self._free = self._asked = None
+        self._asked, self._answers = {}, {}
         self._pane.show("", lambda _: [], from_top=True)
 
     def _update(self) -> None:
@@ -168,7 +168,7 @@ class DetailsBody(Container):
                 snapshot,
                 self._history,
                 self._stack,
-                self._free,
+                self._answers,
                 keymap=self._keymap,
                 thresholds=self._thresholds,
             )
@@ -177,7 +177,7 @@ class DetailsBody(Container):
             high = max(1, min(_MOST_GRAPH_LINES, self._pane.size.height // _LINES_PER_GRAPH_LINE))
             return lay_out(with_high_graphs(found(), high), cells, self._glyphs)
 
-        self._ask_for_free_nodes(row, snapshot.taken_at)
+        self._ask_why_it_waits(row, snapshot.taken_at)
         is_other, self._shown = row.key != self._shown, row.key
         self._pane.show(title(row), lines, self._end_of_log, from_top=is_other)
 
@@ -206,17 +206,16 @@ class DetailsBody(Container):
         """Show the end of the log that has been read."""
         self._pane.update()
 
-    def _ask_for_free_nodes(self, row: Row, now: datetime) -> None:
-        """Query free nodes for a pending job that requires certain nodes; at most every `_ASK_AGAIN_SECONDS`."""
-        question = question_of(row.job) if isinstance(row, JobRow) else None
-        if question is None:
-            return
-        if self._asked is not None and self._asked[:2] == (question, row.key):
-            age_seconds = (now - self._asked[2]).total_seconds()
-            if 0 <= age_seconds < _ASK_AGAIN_SECONDS:
-                return
-        self._asked = question, row.key, now
-        self._queries.ask(question, self)
+    def _ask_why_it_waits(self, row: Row, now: datetime) -> None:
+        """Query what a pending job waits for; each query at most every `_ASK_AGAIN_SECONDS`."""
+        questions = questions_about(row.job) if isinstance(row, JobRow) else ()
+        self._asked = {question: at for question, at in self._asked.items() if question in questions}
+        self._answers = {question: answer for question, answer in self._answers.items() if question in questions}
+        for question in questions:
+            asked_at = self._asked.get(question)
+            if asked_at is None or not 0 <= (now - asked_at).total_seconds() < _ASK_AGAIN_SECONDS:
+                self._asked[question] = now
+                self._queries.ask(question, self)
 
     def toggle(self) -> None:
         """Show or hide the pane beside the tree; without room for it, show the details in place of the tree."""
@@ -289,10 +288,10 @@ class DetailsBody(Container):
         return True
 
     def on_answered(self, message: Answered) -> None:
-        """Show free nodes, or a call stack if it is the one that was requested last."""
+        """Show what a pending job waits for, or a call stack if it is the one that was requested last."""
         question, answer = message.answer.question, message.answer
-        if isinstance(question, FreeNodes):
-            self._free = answer
+        if question in self._asked:
+            self._answers[question] = answer
             self._update()
         elif isinstance(question, CallStack):
             key: Key = ("thread", question.worker_address, question.thread_native_id)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from dasktop.collectors.analysis.failures import unexpected_ends
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.snapshot import Job, Snapshot, WorkerEvent
 from dasktop.tui.draw.numbers import UNKNOWN, bytes_text
 from dasktop.tui.draw.prose import Entry, Fact, Section, Words
 from dasktop.tui.draw.times import ago, local
 from dasktop.tui.view.ended_jobs import ended_words
-from dasktop.tui.view.left_workers import commonest_causes, is_bad_end, left_counts, total_cost, why_it_left
+from dasktop.tui.view.left_workers import commonest_causes, is_bad_end, left_counts, ran_words, total_cost, why_it_left
 from dasktop.tui.view.worker_ends import cost_words, end_words
 
 _MOST = 5
@@ -28,7 +29,10 @@ def ended_before(snapshot: Snapshot, name: str) -> list[Section]:
 def all_that_left(ends: Sequence[WorkerEvent]) -> Section:
     """Return a section about the workers that left, the newest first: how, what that cost, the common causes."""
     entries: list[Entry] = [
-        Words("These workers left in the last half hour. Unfold the row to see each, why it left and what that cost."),
+        Words(
+            f"These workers left in the last {LEFT_HOURS} hours, as far as the scheduler remembers. Unfold the row to "
+            "see each, why it left and what that cost."
+        ),
         Fact("workers", left_counts(ends)),
     ]
     if cost := total_cost(ends):
@@ -51,6 +55,7 @@ def that_left(end: WorkerEvent, job: Job | None, now: datetime) -> list[Section]
     how: list[Entry] = [
         Fact("why", why_it_left(end), "bad" if is_bad_end(end, job) else "text"),
         Fact("when", f"{local(end.at):%H:%M:%S}, {ago(max(0.0, (now - end.at).total_seconds()))}"),
+        Fact("ran", ran_words(end) or UNKNOWN),
         Fact("cost", cost_words(end) or _no_cost(end)),
     ]
     if job is not None and job.fate is not None:

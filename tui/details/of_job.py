@@ -1,41 +1,43 @@
 """The details of a job: why it waits or how it ended, its usage, times, resources and owner. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import command_id, has_ended, is_pending, workers_of
-from dasktop.collectors.model.queries import Answer, FreeNodes
+from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of
+from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.snapshot import Job, Snapshot, UseSource
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
-from dasktop.collectors.sources.slurm.reasons import HELD, WAITING_FOR_NODES, advice_for, reason_of, requirement
 from dasktop.collectors.text.format import counted, plain_duration, whole_minutes
 from dasktop.tui.details.evidence import EVIDENCE_WORDS
+from dasktop.tui.details.of_pending_job import NO_ANSWERS, waiting_entries
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import moment, zone
 from dasktop.tui.view.cells import memory_role
-from dasktop.tui.view.ended_jobs import ran_seconds
+from dasktop.tui.view.ended_jobs import cpu_percent, ran_seconds
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.left_workers import left_counts, left_workers, total_cost
 from dasktop.tui.view.workers import processing_text, status_words, statuses
 
 _MOST_NODES = 24
-_MOST_FREE = 6
-_MOST_GROUPS = 3
 
 
 def job_sections(
-    job: Job, snapshot: Snapshot, past: Past, free: Answer | None = None, thresholds: Thresholds = DEFAULTS
+    job: Job,
+    snapshot: Snapshot,
+    past: Past,
+    answers: Mapping[Question, Answer] = NO_ANSWERS,
+    thresholds: Thresholds = DEFAULTS,
 ) -> list[Section]:
-    """Return the sections, the most important first; `free` is the answer to `question_of`, if it has arrived."""
+    """Return the sections, the most important first; `answers` to `questions_about`, as far as they have arrived."""
     now = snapshot.taken_at
     sections = []
     if has_ended(job):
         sections.append(Section("ENDED", [*_fate(job, now), *_its_workers(job, snapshot)]))
     elif is_pending(job):
-        sections.append(Section("PENDING", list(waiting_entries(job, now, free))))
+        sections.append(Section("PENDING", list(waiting_entries(job, now, answers))))
     else:
         sections.append(Section("USAGE", list(_use(job, past, thresholds))))
     return [
@@ -44,74 +46,6 @@ def job_sections(
         Section("REQUESTED" if is_pending(job) else "ALLOCATION", list(_allocation(job))),
         Section("OWNER", list(_owner(job, snapshot))),
     ]
-
-
-def waiting_entries(job: Job, now: datetime, free: Answer | None = None) -> Iterator[Entry]:
-    """Yield why a job waits, with an explanation if the reason is known, and advice."""
-    reason = reason_of(job.reason)
-    yield Fact("reason", why(job), "text" if reason is None else "waiting")
-    if reason is not None:
-        if job.reason != reason.code:
-            yield Fact("", f"SLURM: {job.reason}", "quiet")
-        if reason.code not in HELD and reason.resolves_by_waiting is False:
-            yield Fact("", "Waiting does not resolve this.", "bad")
-    if required := requirement(job.required_nodes, job.required_features):
-        yield Fact("requires", required)
-    yield from _other_nodes(job, free)
-    if reason is not None:
-        advice = advice_for(reason, command_id(job), job.required_nodes, job.required_features)
-        if advice:
-            yield Fact("advice", advice)
-    start = job.expected_start_at
-    if start is not None and start > now:
-        yield Fact("starts", f"about {moment(start, now)}, in {whole_minutes((start - now).total_seconds())}")
-    elif is_pending(job):
-        yield Fact("starts", f"{figures.UNKNOWN}  (SLURM has no estimate)")
-
-
-def question_of(job: Job) -> FreeNodes | None:
-    """Return the query for free nodes, if the job is pending and requires certain nodes or features."""
-    reason = reason_of(job.reason)
-    is_restricted = job.required_nodes or job.required_features
-    if (
-        not is_pending(job)
-        or not is_restricted
-        or job.partition is None
-        or (reason and reason.code not in WAITING_FOR_NODES)
-    ):
-        return None
-    return FreeNodes(partition=job.partition)
-
-
-def _other_nodes(job: Job, free: Answer | None) -> Iterator[Entry]:
-    """Yield the free resources on the other nodes of the job's partition."""
-    if free is None or free.question != question_of(job):
-        return
-    if free.error is not None:
-        yield Fact("other nodes", free.error, "quiet")
-        return
-    others = [node for node in free.nodes if node.name not in (job.required_nodes or ())]
-    alike: dict[tuple[int, int | None, str | None], list[str]] = {}
-    for node in others:
-        features = node.features if job.required_features else None
-        alike.setdefault((node.cpus, node.memory_bytes, features), []).append(node.name)
-    groups = sorted(alike.items(), key=lambda group: -group[0][0])
-    for label, ((cpus, memory, features), names) in zip(("other nodes", *[""] * _MOST_GROUPS), groups, strict=False):
-        more = len(names) - _MOST_FREE
-        shown = ", ".join(names[:_MOST_FREE]) + (f" and {figures.count(more)} more" if more > 0 else "")
-        about = f", features {features}" if features else ""
-        each = " each" if len(names) > 1 else ""
-        yield Fact(label, f"{shown}: {counted(cpus, 'CPU')}, {figures.bytes_text(memory)} free{each}{about}")
-    if not groups:
-        yield Fact("other nodes", f"no free CPUs on other nodes of {job.partition}")
-
-
-def why(job: Job) -> str:
-    """Return why a job waits, as a phrase."""
-    if job.reason is None:
-        return "not yet reported by SLURM"
-    reason = reason_of(job.reason)
-    return f"SLURM: {job.reason}" if reason is None else f"{reason.meaning} ({reason.code})"
 
 
 def _fate(job: Job, now: datetime) -> Iterator[Entry]:
@@ -124,7 +58,7 @@ def _fate(job: Job, now: datetime) -> Iterator[Entry]:
     yield Fact("state", fate.state)
     yield Fact("when", moment(fate.ended_at, now))
     if (ran := ran_seconds(job)) is not None:
-        yield Fact("ran", plain_duration(ran) + _cpu_time(job, ran))
+        yield Fact("ran", plain_duration(ran) + _cpu_time(job))
     if fate.exit_code is not None:
         yield Fact("exit code", str(fate.exit_code))
     if fate.signal:
@@ -141,12 +75,12 @@ def _its_workers(job: Job, snapshot: Snapshot) -> Iterator[Entry]:
         yield Fact("workers", f"{len(ends):,} left: {left_counts(ends)}" + (f"; {cost}" if cost else ""))
 
 
-def _cpu_time(job: Job, ran_seconds: float) -> str:
+def _cpu_time(job: Job) -> str:
     """Return the CPU time of an ended job, as a share of what it was allocated; empty if SLURM does not know it."""
     used, cpus = job.fate.cpu_seconds if job.fate is not None else None, job.allocated.cpus
     if used is None:
         return ""
-    percent = figures.share(used, cpus and cpus * ran_seconds)
+    percent = cpu_percent(job)
     share = "" if percent is None or cpus is None else f", {figures.percent_text(percent)} of {counted(cpus, 'CPU')}"
     return f"; {plain_duration(used)} of CPU time{share}"
 
@@ -219,6 +153,8 @@ def _allocation(job: Job) -> Iterator[Entry]:
     yield Fact("memory", figures.bytes_text(granted.memory_bytes))
     if granted.gpus:
         yield Fact("GPUs", figures.count(granted.gpus))
+    if is_pending(job) and (job.node_count or 1) > 1:
+        yield Fact("nodes", f"at least {figures.count(job.node_count)}")
     if not is_pending(job):
         more = len(job.nodes) - _MOST_NODES
         nodes = " ".join(job.nodes[:_MOST_NODES]) + (f" and {figures.count(more)} more" if more > 0 else "")

@@ -1,7 +1,7 @@
 """The details of one row, as sections to lay out: findings first (of a worker: what it runs), then usage. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -15,13 +15,14 @@ from dasktop.collectors.model.jobs import (
     workers_of,
     workers_with_jobs,
 )
-from dasktop.collectors.model.queries import Answer
+from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Worker
 from dasktop.collectors.model.sums import sum_if_all_known, sum_of_known
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.text.format import counted, plain_duration
 from dasktop.tui.details.ended_workers import all_that_left, ended_before, ended_in_job, that_left
-from dasktop.tui.details.of_job import job_sections, why
+from dasktop.tui.details.of_job import job_sections
+from dasktop.tui.details.of_pending_job import NO_ANSWERS, why
 from dasktop.tui.details.of_worker import Stack, running_section, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
@@ -100,7 +101,7 @@ def sections(
     snapshot: Snapshot,
     history: History,
     stack: Stack,
-    free: Answer | None = None,
+    answers: Mapping[Question, Answer] = NO_ANSWERS,
     *,
     keymap: Keymap = NO_KEYMAP,
     thresholds: Thresholds = DEFAULTS,
@@ -113,8 +114,8 @@ def sections(
         As `subject` returns it.
     stack
         The call stack that was requested last, of any thread.
-    free
-        The last answer about free nodes, for any job.
+    answers
+        Those to `of_job.questions_about`, as far as they have arrived.
     keymap
         Keys that replace those of the key table.
     """
@@ -127,7 +128,7 @@ def sections(
                 for found in snapshot.findings
                 if job.job_id in job_ids_of(found) or not names.isdisjoint(worker_names_of(found))
             ]
-            first, *others = job_sections(job, snapshot, past, free, thresholds)
+            first, *others = job_sections(job, snapshot, past, answers, thresholds)
             ended = ended_in_job(snapshot, job.job_id)
             only_task = [] if shows_tasks(job) else [_slurm_task(task) for task in job.tasks]
             return [_findings(related, snapshot.taken_at, keymap), first, *ended, *others, *only_task]

@@ -108,8 +108,9 @@ class Cells(NamedTuple):
     """Cells of the optional columns that are shown, from `more_cells`."""
     note: str = ""
     """Text shown across the columns that do not apply to this row."""
+    medium_note: str = ""
     short_note: str = ""
-    """A shorter note, if there is one."""
+    """Shorter notes, if there are any, of which the first that fits is shown, else the last."""
     step: str = ""
     """The label's end: the SLURM task (``batch.0``) without a row of its own, or the job of a worker that left."""
 
@@ -258,7 +259,14 @@ def _ended(label: str, job: Job) -> Cells:
     state = _end_state(job)
     is_plain = read_state(state).is_completed or read_state(state).is_cancelled
     tone: Tone = "quiet" if is_plain else "bad"
-    return Cells(label, state, tone, note=ended_words(job), short_note=why_ended(job))
+    return Cells(
+        label,
+        state,
+        tone,
+        note=ended_words(job),
+        medium_note=ended_words(job, with_use=False),
+        short_note=why_ended(job),
+    )
 
 
 def _end_state(job: Job) -> str:

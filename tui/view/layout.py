@@ -324,8 +324,9 @@ def _with_note(columns: dict[ColumnName, list[Piece]], cells: Cells, layout: Lay
     words = state + cells.note
     if layout.is_endless and taken[-1] == list(columns)[-1]:
         room = max(room, width(printable(words)))
-    elif cells.short_note and width(printable(words)) > room:
-        words = state + cells.short_note
+    else:
+        notes = [state + note for note in (cells.note, cells.medium_note, cells.short_note) if note]
+        words = next((note for note in notes if width(printable(note)) <= room), notes[-1] if notes else words)
     takes_tone = "state" in taken or cells.tone == "quiet"
     role: Role = cells.tone if takes_tone and cells.tone != "plain" else "text"
     noted = {name: column for name, column in columns.items() if name not in taken or name == taken[0]}

@@ -9,7 +9,7 @@ from dasktop.collectors.analysis.worker_end import UNEXPLAINED
 from dasktop.collectors.model.jobs import ended_badly
 from dasktop.collectors.model.snapshot import Job, Snapshot, WorkerEvent
 from dasktop.collectors.model.sums import sum_of_known
-from dasktop.collectors.text.format import counted
+from dasktop.collectors.text.format import counted, plain_duration
 from dasktop.tui.draw.times import ago
 from dasktop.tui.view.worker_ends import cause_words, cost_words
 
@@ -22,7 +22,7 @@ _MOST_CAUSES = 6
 
 
 def left_workers(snapshot: Snapshot) -> tuple[WorkerEvent, ...]:
-    """Return the removals of workers in the last half hour, expected ones too, the newest first."""
+    """Return the removals of workers in the last hours, expected ones too, the newest first."""
     return tuple(one for one in reversed(snapshot.worker_events or ()) if one.kind == "removed")
 
 
@@ -53,10 +53,16 @@ def why_it_left(end: WorkerEvent) -> str:
     return "closed as the scheduler expected" if end.reason == "expected" else cause_words(end)
 
 
+def ran_words(end: WorkerEvent) -> str:
+    """Return how long a worker ran; empty if that is unknown."""
+    return "" if end.started_at is None else plain_duration((end.at - end.started_at).total_seconds())
+
+
 def left_words(end: WorkerEvent, now: datetime) -> str:
-    """Return when and why a worker ended, and what that cost; its job is shown beside it."""
+    """Return when and why a worker ended, how long it ran, and what its end cost; its job is shown beside it."""
     when = ago(max(0.0, (now - end.at).total_seconds()))
-    return "; ".join(filter(None, (f"{when}: {why_it_left(end)}", cost_words(end))))
+    ran = f"ran {ran}" if (ran := ran_words(end)) else ""
+    return "; ".join(filter(None, (f"{when}: {why_it_left(end)}", ran, cost_words(end))))
 
 
 def left_words_in_short(end: WorkerEvent, now: datetime) -> str:

@@ -13,6 +13,8 @@ _FIELDS = tuple(f"{kind}_hours" for kind in get_args(ActivityKind))
 """The fields of `TaskTime`."""
 _TRANSFER = "transfer"
 _MOST_EVENTS = 100_000
+_RECENT_SECONDS = 1800
+"""Events that were older at every snapshot happened before the run that is reported."""
 
 _Seconds = dict[tuple[str, str], float]
 """By task name and activity."""
@@ -42,6 +44,8 @@ class WorkUsage:
         if snapshot.worker_events is not None:
             self._knows_events = True
             for event in snapshot.worker_events:
+                if (snapshot.taken_at - event.at).total_seconds() > _RECENT_SECONDS:
+                    continue
                 key = (event.address, event.at, event.kind)
                 if len(self._events) < _MOST_EVENTS:
                     self._events[key] = event

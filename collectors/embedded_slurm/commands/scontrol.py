@@ -153,6 +153,7 @@ def _describe_configuration(call: Call) -> str:
         "JobAcctGatherType": "jobacct_gather/linux",
         "KillWait": f"{settings.kill_wait_seconds:g} sec",
         "MinJobAge": f"{settings.min_job_age_seconds:g} sec",
+        "PrivateData": "none",
         "SLURM_VERSION": VERSION,
     }
     return lines([f"{name:<23} = {value}" for name, value in values.items()])

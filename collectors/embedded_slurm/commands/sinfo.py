@@ -74,8 +74,13 @@ def _gres(node: Node) -> str:
     return f"gpu:{node.whole.gpus}" if node.whole.gpus else "(null)"
 
 
+def _gres_used(node: Node) -> str:
+    return f"gpu:{node.used.gpus}" if node.whole.gpus else "gpu:0"
+
+
 _PER_NODE: dict[str, tuple[str, Callable[[Node], str]]] = {
     "AllocMem": ("ALLOCMEM", lambda node: str(node.used.memory_mb)),
+    "GresUsed": ("GRES_USED", _gres_used),
     "E": ("REASON", lambda _: "none"),
     "G": ("GRES", _gres),
     "T": ("STATE", lambda node: node.state),
@@ -103,6 +108,8 @@ _NAMED = {
     "allocmem": "AllocMem",
     "cpusstate": "C",
     "features": "f",
+    "gres": "G",
+    "gresused": "GresUsed",
     "memory": "m",
     "nodelist": "N",
     "partition": "R",

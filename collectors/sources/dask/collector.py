@@ -111,6 +111,7 @@ class DaskCollector:
         work = self._work.after(reading.work, scheduler_id, reading.now, taken_at, self._events.name_of)
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
+            self._events.note_starts(workers)
             work = await self._with_waits(connection, reading, work)
         else:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)

@@ -8,7 +8,8 @@ from typing import Any, get_args
 import msgspec
 from msgspec.structs import replace
 
-from dasktop.collectors.model.readings import DepartedWorker, SlurmPlace
+from dasktop.collectors.model.jobs import LEFT_HOURS
+from dasktop.collectors.model.readings import DepartedWorker, SlurmPlace, WorkerReading
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Transfers, Worker, WorkerEvent, WorkerEventKind
 from dasktop.collectors.sources.address import host_of
@@ -252,7 +253,7 @@ def _adaptive(answer: object) -> Adaptive | None:
     return None if minimum is None else Adaptive(minimum=minimum, maximum=as_int(bounds.get("maximum")))
 
 
-KEPT_SECONDS = 1800.0
+KEPT_SECONDS = LEFT_HOURS * 3600.0
 MOST_KEPT = 1000
 MOST_ADDRESSES = 20_000
 MOST_DEPARTED = 1000
@@ -269,6 +270,7 @@ class WorkerEvents:
         # With the scheduler's time, which the next request refers to.
         self._events: deque[tuple[float, WorkerEvent]] = deque(maxlen=MOST_KEPT)
         self._departed: dict[str, DepartedWorker] = {}
+        self._started: dict[str, datetime] = {}
 
     @property
     def departed(self) -> tuple[DepartedWorker, ...]:
@@ -285,11 +287,12 @@ class WorkerEvents:
         return self._events[-1][0] if self._events else None
 
     def after(self, reading: SchedulerReading, taken_at: datetime) -> tuple[WorkerEvent, ...] | None:
-        """Add the events of this reading; return those of the last half hour. ``None``: it does not report events."""
+        """Add the events of this reading; return those of `KEPT_SECONDS`. ``None``: it does not report events."""
         if reading.cluster.scheduler_id != self._scheduler_id:
             self._events.clear()
             self._workers.clear()
             self._departed.clear()
+            self._started.clear()
             self._scheduler_id = reading.cluster.scheduler_id
         self._remember(reading.workers)
         self._remember_departed(reading, taken_at)
@@ -300,9 +303,11 @@ class WorkerEvents:
             if known_until is not None and event.at <= known_until:
                 continue  # requested twice, since the first answer did not arrive
             name, limit_bytes, pid = self._workers.get(event.address or "", _UNKNOWN)
+            # The clocks may differ, so the age of the event is used.
+            at = taken_at - timedelta(seconds=min(max(0.0, reading.now - event.at), KEPT_SECONDS))
+            started_at = self._started.get(event.address or "")
             worker_event = WorkerEvent(
-                # The clocks may differ, so the age of the event is used.
-                at=taken_at - timedelta(seconds=min(max(0.0, reading.now - event.at), KEPT_SECONDS)),
+                at=at,
                 worker=name,
                 address=event.address,
                 kind=event.kind,
@@ -312,11 +317,18 @@ class WorkerEvents:
                 reason=event.reason,
                 tasks_interrupted=event.tasks_interrupted,
                 results_lost=event.results_lost,
+                started_at=started_at if started_at is not None and started_at <= at else None,
             )
             self._events.append((event.at, worker_event))
         while self._events and reading.now - self._events[0][0] > KEPT_SECONDS:
             self._events.popleft()
         return tuple(worker_event for _, worker_event in self._events)
+
+    def note_starts(self, workers: Iterable[WorkerReading]) -> None:
+        """Remember when these workers started, as far as they have reported it."""
+        for reading in workers:
+            if reading.started_at is not None:
+                self._started[reading.worker.address] = reading.started_at
 
     def _remember_departed(self, reading: SchedulerReading, taken_at: datetime) -> None:
         """Remember the workers that left unseen; a nanny's next worker has the same name and limit."""
@@ -328,6 +340,7 @@ class WorkerEvents:
         for worker in unseen:
             self._workers[worker.address] = (worker.name, limits.get(worker.name), None)
             self._departed[worker.address] = replace(worker, registered_at=worker.registered_at + skew)
+            self._started.setdefault(worker.address, worker.registered_at + skew)
         while len(self._departed) > MOST_DEPARTED:
             del self._departed[next(iter(self._departed))]
 
@@ -336,4 +349,6 @@ class WorkerEvents:
             self._workers.pop(worker.address, None)  # so that the oldest entries are first in the dictionary
             self._workers[worker.address] = (worker.name, worker.memory_limit_bytes, worker.pid)
         while len(self._workers) > MOST_ADDRESSES:
-            del self._workers[next(iter(self._workers))]
+            oldest = next(iter(self._workers))
+            del self._workers[oldest]
+            self._started.pop(oldest, None)

@@ -56,7 +56,7 @@ transfers_of = operator.itemgetter(*TRANSFER_FIELDS)
 # Counting tasks takes about a microsecond per prefix, and the scheduler never forgets a prefix. Above this number only
 # the states that the scheduler counts itself are reported.
 MOST_COLLECTIONS = 2000
-EVENTS_SECONDS = 1800
+EVENTS_SECONDS = 12 * 3600
 SECONDS_FOR_A_RESTART = 120
 MOST_EVENTS = 500
 MOST_EVENTS_CHECKED = 5000

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS
-from dasktop.collectors.model.queries import FreeNode, OutputFiles
+from dasktop.collectors.model.queries import FreeNode, OutputFiles, QueuePlace
 from dasktop.collectors.model.readings import (
     EndedJob,
     FoundInLogs,
@@ -23,8 +23,9 @@ from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import Commands, command_environment
 from dasktop.collectors.sources.slurm.failure_cause import FailureCauseReader
-from dasktop.collectors.sources.slurm.lookups import OutputFilesReader, read_batch_script, read_free_nodes, sbatch_error
+from dasktop.collectors.sources.slurm.lookups import OutputFilesReader, read_batch_script, sbatch_error
 from dasktop.collectors.sources.slurm.outcome_reader import OutcomeReader, RecentlyEndedReader
+from dasktop.collectors.sources.slurm.partition_lookups import PartitionReader
 from dasktop.collectors.sources.slurm.queue import QueueReader, is_job_id
 from dasktop.collectors.sources.slurm.script_reader import ScriptReader
 from dasktop.collectors.sources.slurm.steps import StepReader
@@ -77,6 +78,7 @@ class SlurmCollector:
         self._scripts = ScriptReader(self._commands, scripts_log, Backoff(interval_seconds))
         self._files = OutputFilesReader(self._commands)
         self._causes = FailureCauseReader(self._files)
+        self._partitions = PartitionReader(self._commands)
         self._queue_read_at: datetime | None = None
         self._jobs: tuple[QueuedJob, ...] = ()
         # All jobs in the queue that have run: which of them are the cluster's may only be known later.
@@ -152,10 +154,15 @@ class SlurmCollector:
                 with_other_programs,
             ),
             self._read_accounting(cluster_ids, queued),
-            self._files.prefetch(self._seen.keys() - queued.keys()),  # soon enough: SLURM forgets ended jobs
+            # Soon enough: SLURM forgets ended jobs.
+            self._files.prefetch(self._seen.keys() - queued.keys() - self._forgotten_by_slurm),
         )
-        await self._scripts.read(end.job for end in self._recently_ended.ended)
-        await self._causes.read((*self._outcomes.ended, *self._outcomes.requeued))
+        for end in self._recently_ended.ended:
+            if (script := self._recently_ended.scripts.pop(end.job.job_id, None)) is not None:
+                await self._scripts.take(end.job, script)
+        await self._scripts.read(end.job for end in self._recently_ended.latest)
+        with_log = [end for end in self._outcomes.ended if end.job.job_id not in self._forgotten_by_slurm]
+        await self._causes.read((*with_log, *self._outcomes.requeued))
         await self._causes.read_names(self._recently_ended.ended)
         return self.reading
 
@@ -187,12 +194,30 @@ class SlurmCollector:
         return await self._files.read(job_id)
 
     async def free_nodes(self, partition: str) -> tuple[FreeNode, ...]:
-        """Return the nodes of a partition that have free CPUs; see `read_free_nodes`."""
-        return await read_free_nodes(self._commands, partition)
+        """Return the nodes of a partition that have free CPUs; see `PartitionReader.free_nodes`."""
+        return await self._partitions.free_nodes(partition)
+
+    async def queue_place(self, job_id: str, partition: str) -> QueuePlace:
+        """Return where a pending job comes in the queue; see `PartitionReader.queue_place`."""
+        return await self._partitions.queue_place(job_id, partition)
 
     def close(self) -> None:
         """Kill running commands, and start no more."""
         self._commands.close()
+
+    def forget_ended(self, job_ids: Collection[str]) -> None:
+        """Forget these jobs, which ended long ago."""
+        for job_id in job_ids:
+            self._seen.pop(job_id, None)
+        self._outcomes.forget(job_ids)
+        self._recently_ended.forget(job_ids)
+        self._files.forget(job_ids)
+
+    @property
+    def _forgotten_by_slurm(self) -> set[str]:
+        """The jobs that ended so long before SLURM was first read that only accounting knows them."""
+        latest = {end.job.job_id for end in self._recently_ended.latest}
+        return {end.job.job_id for end in self._recently_ended.ended} - latest
 
     async def _read_accounting(self, cluster_ids: Collection[str], queued: Collection[str]) -> None:
         """Query accounting one after another: the first answer shows whether there is accounting."""

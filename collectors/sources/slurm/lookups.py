@@ -1,4 +1,4 @@
-"""Look up a job's script and output files, a partition's free nodes, and why sbatch would reject a script.
+"""Look up a job's script and output files, and why sbatch would reject a script.
 
 On request, or once for each job; never at every poll. Submits nothing.
 """
@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.model.queries import FreeNode, OutputFiles
+from dasktop.collectors.model.queries import OutputFiles
 from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command, parse_output_files
 from dasktop.collectors.sources.slurm.queue import is_job_id
 from dasktop.collectors.sources.slurm.scripts import batch_script, script_command
-from dasktop.collectors.sources.slurm.values import whole_number
-from dasktop.collectors.text.clean import clean_lines, clean_or_none
+from dasktop.collectors.text.clean import clean_lines
 
 _UNKNOWN_JOB = re.compile(r"invalid job id", re.IGNORECASE)
 _NO_SCRIPT = re.compile(r"job script not", re.IGNORECASE)  # 22.05: "Job script not specified"
@@ -106,58 +105,18 @@ class OutputFilesReader:
         """Return the remembered output files of this job, without a query."""
         return self._known.get(job_id)
 
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Forget the output files of these jobs."""
+        for job_id in job_ids:
+            self._known.pop(job_id, None)
+            self._tried.discard(job_id)
+
     async def prefetch(self, job_ids: Iterable[str]) -> None:
         """Read the output files of a few of these jobs, each once; errors are raised at a later `read`."""
         due = sorted(set(job_ids) - self._tried, key=int)
         for job_id in due[:JOBS_PER_POLL]:
             with contextlib.suppress(SourceError):
                 await self.read(job_id)
-
-
-# ``-O`` truncates at a field's width. With ``-N`` NodeList is one name; NodeHost may be equal for several nodes.
-_WIDTHS = {"NodeList": 80, "StateCompact": 20, "CPUsState": 40, "Memory": 20, "AllocMem": 20, "Features": 200}
-_PARTITIONS = re.compile(r"[\w.+:][\w.+:,-]*")
-# Jobs can start there; ``~``: powered down, SLURM resumes it. Other marks: not responding, planned, rebooting.
-_USABLE = re.compile(r"(?:idle|mix)~?")
-_CPUS = re.compile(r"[0-9]+/([0-9]+)/[0-9]+/[0-9]+", re.ASCII)
-_MIB = 1 << 20
-
-
-def free_nodes_command(partition: str) -> tuple[str, ...]:
-    """Return the command."""
-    form = ",".join(f"{name}:{width}" for name, width in _WIDTHS.items())
-    return ("sinfo", "-h", "-N", f"--partition={partition}", "-O", form)
-
-
-def parse_free_nodes(text: str) -> tuple[FreeNode, ...]:
-    """Parse sinfo's output: nodes with free CPUs on which jobs can start, each once. Other lines are skipped."""
-    found: dict[str, FreeNode] = {}
-    for line in text.split("\n"):
-        row, start = {}, 0
-        for field, width in _WIDTHS.items():
-            row[field] = line[start : start + width].strip()
-            start += width
-        name, cpus = clean_or_none(row["NodeList"]), _CPUS.fullmatch(row["CPUsState"])
-        if name is None or cpus is None or not _USABLE.fullmatch(row["StateCompact"]) or not int(cpus[1]):
-            continue
-        whole, allocated = whole_number(row["Memory"]), whole_number(row["AllocMem"])
-        memory_bytes = None if whole is None or allocated is None else max(0, whole - allocated) * _MIB
-        features = clean_or_none(row["Features"].replace("(null)", ""))
-        found[name] = FreeNode(name=name, cpus=int(cpus[1]), memory_bytes=memory_bytes, features=features)
-    return tuple(found.values())
-
-
-async def read_free_nodes(commands: Commands, partition: str) -> tuple[FreeNode, ...]:
-    """Return the nodes of a partition, or of several, that have free CPUs.
-
-    Raises
-    ------
-    SourceError
-        sinfo failed, or this is not a partition name.
-    """
-    if not _PARTITIONS.fullmatch(partition):
-        raise SourceError(f"'{partition}' is not a SLURM partition name")
-    return parse_free_nodes((await commands.run(*free_nodes_command(partition))).checked())
 
 
 async def sbatch_error(commands: Commands, script: str) -> str | None:

@@ -9,7 +9,8 @@ import contextlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from time import monotonic
 
 import msgspec
@@ -28,6 +29,7 @@ from dasktop.collectors.sources.slurm.accounting import (
     recently_ended_command,
     show_job_command,
 )
+from dasktop.collectors.sources.slurm.archived_scripts import archived_scripts_command, parse_archived_scripts
 from dasktop.collectors.sources.slurm.commands import Commands, batches
 from dasktop.collectors.sources.slurm.queue import mentions_any_job
 from dasktop.collectors.system.backoff import Backoff, Clock
@@ -100,6 +102,12 @@ class OutcomeReader:
         """Record that a job was requeued after it ran: accounting knows how that run ended."""
         self._requeued.pop(job_id, None)
         self._last_run_attempts[job_id] = 0
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Forget how these jobs ended."""
+        for job_id in job_ids:
+            self._forget(job_id)
+            self._requeued.pop(job_id, None)
 
     async def read(self, jobs: Collection[str], queued: Collection[str], seen: Mapping[str, QueuedJob]) -> None:
         """Read the outcomes of those of these jobs that are not in the queue.
@@ -224,8 +232,12 @@ class OutcomeReader:
             self._found.add(job_id)
 
 
-MOST_JOBS = 48
-"""The number of jobs to keep: for each whose script is not known, ``scontrol`` is run once."""
+MOST_JOBS = 200
+"""The number of jobs to keep."""
+MOST_LATE_JOBS = 48
+"""The number of those to keep as recent: for each whose script is not known, ``scontrol`` is run once."""
+KNOWN_SECONDS = 900
+"""How long ago a job may have ended that slurmctld may still know (MinJobAge, 300 s by default)."""
 TRIES = 3
 
 
@@ -255,6 +267,10 @@ class RecentlyEndedReader:
         self._tries_left = TRIES if window_seconds >= 1 else 0
         self.ended: tuple[EndedJob, ...] = ()
         """At most `MOST_JOBS`: first jobs that are not ``COMPLETED``, then jobs named after dask, then the latest."""
+        self.latest: tuple[EndedJob, ...] = ()
+        """The first of them that ended in the last `KNOWN_SECONDS`, at most `MOST_LATE_JOBS`."""
+        self.scripts: dict[str, str] = {}
+        """The batch scripts of some of them by job id, at sites whose accounting stores scripts."""
 
     async def read(self) -> None:
         """Query accounting, unless it has answered before. A failure is recorded, not raised."""
@@ -276,6 +292,25 @@ class RecentlyEndedReader:
             found = parse_accounting(output.stdout, separator)
             have_ended = (end for end in found if read_state(end.job.state).has_ended and end.ended_at is not None)
             self.ended = tuple(sorted(have_ended, key=_rank)[:MOST_JOBS])
+            since = datetime.now(UTC) - timedelta(seconds=KNOWN_SECONDS)
+            lately = (end for end in self.ended if end.ended_at is not None and end.ended_at >= since)
+            self.latest = tuple(islice(lately, MOST_LATE_JOBS))
+        if self.ended:
+            await self._read_scripts()
+
+    def forget(self, job_ids: Collection[str]) -> None:
+        """Forget these jobs."""
+        self.ended = tuple(end for end in self.ended if end.job.job_id not in job_ids)
+        self.latest = tuple(end for end in self.latest if end.job.job_id not in job_ids)
+
+    async def _read_scripts(self) -> None:
+        """Read the scripts that accounting has; none if this version or the site does not store them."""
+        with contextlib.suppress(SourceError):
+            output = await self._commands.run(*archived_scripts_command(end.job.job_id for end in self.ended))
+            if output.status == 0:
+                wanted = {end.job.job_id for end in self.ended}
+                found = parse_archived_scripts(output.stdout)
+                self.scripts = {job_id: script for job_id, script in found.items() if job_id in wanted}
 
 
 def _rank(end: EndedJob) -> tuple[bool, bool, float]:

@@ -32,9 +32,24 @@ from dasktop.collectors.text.format import counted
 SEPARATOR = "\x1f"
 _INNER_SEPARATOR = "\x1d"
 
+_DEMANDS = {
+    "required_nodes": "%n",
+    "required_features": "%f",
+    # Recorded output may end here.
+    "excluded_nodes": "%x",
+    "licenses": "%W",
+    "dependency": "%E",
+    "shares_nodes": "%h",
+    "reservation": "%v",
+    "cpus_per_node": "%c",
+    "priority": "%Q",
+    "planned_nodes": "%Y",
+}
+_FEWEST_DEMANDS = 2
+
 _LETTERS = {
-    # The raw id, then the nodes and features that the job requires; both are unknown if they are missing.
-    "job_id": _INNER_SEPARATOR.join(("%A", "%n", "%f")),
+    # The raw id, then what the job insists on; unknown if it is missing.
+    "job_id": _INNER_SEPARATOR.join(("%A", *_DEMANDS.values())),
     "shown_id": "%i",
     "array_job_id": "%F",
     "array_task_id": "%K",
@@ -155,7 +170,8 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
     raw = fields(tuple(_LETTERS), job_id + separator + others, SEPARATOR)
     if raw is None or not is_job_id(job_id):
         return None
-    required_nodes, required_features = needs if len(needs) == 2 else (None, "")
+    demands = dict(zip(_DEMANDS, needs, strict=False)) if len(needs) in (_FEWEST_DEMANDS, len(_DEMANDS)) else {}
+    named = {name: _value_or_none(clean_or_none(demands.get(name, ""))) for name in _DEMANDS}
     text = {name: clean_or_none(value) for name, value in raw.items() if name != "nodes"}
     state = text["state"]
     is_array = text["array_task_id"] not in (None, "N/A")
@@ -176,8 +192,18 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
         state=state,
         reason=None if text["reason"] == "None" else text["reason"],
         nodes=expand(raw["nodes"]),
-        required_nodes=None if required_nodes is None else expand(without_controls(required_nodes)),
-        required_features=_value_or_none(clean_or_none(required_features)),
+        required_nodes=_node_names(demands.get("required_nodes")),
+        required_features=named["required_features"],
+        excluded_nodes=_node_names(demands.get("excluded_nodes")),
+        licenses=named["licenses"],
+        gres=_value_or_none(text["gres"]),
+        dependency=named["dependency"],
+        reservation=named["reservation"],
+        is_exclusive=None if named["shares_nodes"] is None else named["shares_nodes"] == "NO",
+        node_count=count(raw["node_count"]),
+        cpus_per_node=count(demands.get("cpus_per_node", "")),
+        priority=whole_number(demands.get("priority", "")) if is_waiting else None,
+        planned_nodes=(_node_names(demands.get("planned_nodes")) or ()) if is_waiting else (),
         submitted_at=moment(raw["submitted"]),
         started_at=None if is_waiting else start,
         expected_start_at=start if is_waiting else None,
@@ -199,6 +225,11 @@ def _from_letters(raw: Mapping[str, str]) -> Resources:
         memory_bytes=requested_memory_bytes(raw["memory"], nodes, cpus),
         gpus=per_node * nodes if per_node is not None and nodes is not None else None,
     )
+
+
+def _node_names(text: str | None) -> tuple[str, ...] | None:
+    """Return the names in a node list, none for an empty one; ``None``: unknown."""
+    return None if text is None else expand(without_controls(text))
 
 
 def _value_or_none(text: str | None) -> str | None:

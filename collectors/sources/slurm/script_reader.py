@@ -92,6 +92,14 @@ class ScriptReader:
                 await self._read_all(due, queued)
         await self._read_array_tasks(jobs)
 
+    async def take(self, job: QueuedJob, text: str) -> None:
+        """Parse the script of a job that something else has read, if it has not been read."""
+        script = _script_of(job)
+        is_of_array = job.array_job_id is not None and depends_on_array_task(text)
+        async with self._lock:
+            if script not in self._read and not is_of_array:
+                self._read[script] = await asyncio.to_thread(self._parse, job, text, None)
+
     def known(self, jobs: Iterable[QueuedJob]) -> tuple[JobScript, ...]:
         """Return the results for these jobs, one for each job whose script has a dask scheduler or worker."""
         found = ((job, self._result_of(job)) for job in jobs)

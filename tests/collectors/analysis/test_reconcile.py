@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.analysis.reconcile import NO_CLUSTER, reconcile
 from dasktop.collectors.model import snapshot as model
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.readings import (
     DepartedWorker,
     EndedJob,
@@ -406,6 +407,11 @@ class TestJobsEndedBeforeTheStart:
     @pytest.mark.parametrize("started_at", [NOW - timedelta(minutes=2), None], ids=["later", "unknown"])
     def test_job_that_ended_earlier_is_not_included(self, started_at):
         assert self.jobs(self.lately(), started_at=started_at) == ()
+
+    def test_job_that_ended_long_ago_is_not_included(self):
+        old = {"started_at": NOW - timedelta(days=3)}
+        assert self.jobs(self.lately(ended_at=NOW - timedelta(hours=LEFT_HOURS, seconds=1)), **old) == ()
+        assert len(self.jobs(self.lately(ended_at=NOW - timedelta(hours=LEFT_HOURS - 1)), **old)) == 1
 
     def test_nothing_is_included_before_the_scheduler_answers(self):
         reading = slurm(recently_ended=(self.lately(),))

@@ -13,7 +13,21 @@ VERSION_0_1 = "e0a0f6ee04e0ee9c5912fa3be72e94e6ac2de5d56202da2d95657bc1ec4258ac"
 """SHA-256 of the run's snapshots as version 0.1 (commit d5319c2) prints them, one per line."""
 ADDED = {
     ".cluster.owner": {"not_submitted", "submit_error", "wanted"},
-    ".jobs": {"required_features", "required_nodes", "scheduler_unknown"},
+    ".jobs": {
+        "required_features",
+        "required_nodes",
+        "scheduler_unknown",
+        "excluded_nodes",
+        "licenses",
+        "gres",
+        "dependency",
+        "reservation",
+        "is_exclusive",
+        "node_count",
+        "cpus_per_node",
+        "priority",
+        "planned_nodes",
+    },
     ".jobs.fate": {"released_by"},
     ".jobs.used": {"cpu_source", "memory_source"},
     ".jobs.tasks.workers": {

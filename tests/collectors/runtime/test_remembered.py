@@ -1,17 +1,18 @@
 """What is remembered of a cluster: its jobs, where workers that left were, why they ended, and refused scripts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.options import Options
-from dasktop.collectors.model.snapshot import WorkerEvent
+from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from dasktop.collectors.runtime.poller import Poller
-from dasktop.collectors.runtime.remembered import MOST_SCRIPTS_TRIED
+from dasktop.collectors.runtime.remembered import MOST_ENDED_JOBS, MOST_SCRIPTS_TRIED, ClusterJobs
 from tests.support.fake_slurm import FakeSlurm
 from tests.support.readings import batch, dask, job_of, running, worker
-from tests.support.snapshots import TAKEN_AT
+from tests.support.snapshots import TAKEN_AT, ended, job, snapshot
 from tests.support.work import attempt, failure, work
 
 
@@ -109,3 +110,37 @@ async def test_log_is_read_for_a_worker_without_known_job_or_cause(poller):
     poller._dask_reading = replace(dask(), worker_events=(replace(unknown, reason="expected"),))
     poller.snapshot()
     assert (ends.unexplained, ends.possible_jobs) == ((), ())
+
+
+class TestLongGone:
+    def known(self, *jobs: Job) -> ClusterJobs:
+        known = ClusterJobs()
+        known.remember(snapshot(jobs))
+        return known
+
+    def ended_at(self, job_id: str, at: datetime | None) -> Job:
+        job = ended(job_id)
+        assert job.fate is not None
+        return replace(job, fate=replace(job.fate, ended_at=at))
+
+    def test_jobs_that_ended_long_ago_are_forgotten(self):
+        limit = TAKEN_AT - timedelta(hours=LEFT_HOURS)
+        jobs = [self.ended_at("1", limit - timedelta(seconds=1)), self.ended_at("2", limit), self.ended_at("3", None)]
+        known = self.known(*jobs, job("4"))
+        assert known.forget_long_gone(snapshot([*jobs, job("4")])) == {"1"}
+        assert set(known.evidence) == {"2", "3", "4"}
+
+    def test_only_the_last_ended_jobs_are_kept(self):
+        jobs = [self.ended_at(str(n), TAKEN_AT - timedelta(seconds=n)) for n in range(1, MOST_ENDED_JOBS + 3)]
+        known = self.known(*jobs)
+        assert known.forget_long_gone(snapshot(jobs)) == {str(MOST_ENDED_JOBS + 1), str(MOST_ENDED_JOBS + 2)}
+        assert len(known.evidence) == MOST_ENDED_JOBS
+
+    def test_lost_jobs_are_never_forgotten(self):
+        lost = self.ended_at("1", TAKEN_AT - timedelta(days=2))
+        shown = snapshot([lost])
+        assert shown.cluster.owner is not None
+        counted = replace(shown, cluster=replace(shown.cluster, owner=replace(shown.cluster.owner, job_ids={"a": "1"})))
+        known = self.known(lost)
+        assert known.forget_long_gone(counted) == set()
+        assert set(known.evidence) == {"1"}

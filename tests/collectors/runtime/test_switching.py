@@ -51,7 +51,7 @@ async def test_data_of_the_old_scheduler_are_dropped(clusters, slurm, poller) ->
     assert before.totals.workers == 1
     assert {job.job_id for job in before.jobs if job.evidence} == {"7", "8"}
     slurm.queue({"8": "RUNNING"})
-    slurm.accounting({"7": "FAILED"})
+    slurm.accounting({"7": "FAILED"}, ended_at=int(time.time()))
     await poller.poll_slurm()
     assert [job.job_id for job in poller.snapshot().jobs if job.fate] == ["7"]
 
@@ -88,7 +88,7 @@ async def test_earlier_failed_jobs_belong_to_their_scripts_scheduler(clusters, s
             assert job.fate is not None
             assert job.fate.explanation == "failed with exit code 3"
             assert [found.job_id for found in snapshot.findings if found.code == "job-failed"] == [job_id]
-    assert sum(" -u ada -S now-900seconds " in call for call in slurm.calls("sacct")) == 2
+    assert sum(" -u ada -S now-43200seconds " in call for call in slurm.calls("sacct")) == 2
     await poller.close()
 
 

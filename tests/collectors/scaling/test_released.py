@@ -36,7 +36,7 @@ class TestReleasedByOwner:
 
     def test_jobs_no_longer_wanted_are_released(self) -> None:
         released = released_by_owner(self.BEFORE, reading({"b": "4701"}, ("b",)))
-        assert released == {"4700": Released(by="cluster object", not_before=THEN)}
+        assert released == {"4700": Released(by="cluster object", detail="cluster.scale", not_before=THEN)}
 
     def test_adaptive_scaling_is_named(self) -> None:
         now = reading({"b": "4701"}, ("b",), Adaptive(minimum=1, maximum=4))

@@ -44,9 +44,9 @@ from dasktop.collectors.sources.own_addresses import program_words
 from dasktop.collectors.sources.slurm import accounting, queue
 from dasktop.collectors.sources.slurm.commands import CommandOutput
 from dasktop.collectors.sources.slurm.failure_cause import failure_cause
-from dasktop.collectors.sources.slurm.lookups import parse_free_nodes
 from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
+from dasktop.collectors.sources.slurm.partition_lookups import hides_jobs, parse_free_nodes, parse_pending, place_of
 from dasktop.collectors.sources.slurm.reasons import reason_of
 from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
 from dasktop.collectors.sources.slurm.scripts import (
@@ -127,6 +127,10 @@ def read_files(raw: bytes) -> object:
 
 def read_error(raw: bytes) -> object:
     return [CommandOutput("sbatch", text_of(raw), (), status).error_message for status in (0, 1, -9)]
+
+
+def read_place(text: str) -> object:
+    return hides_jobs(text), place_of("7", parse_pending(text))
 
 
 def read_submitted(raw: bytes) -> object:
@@ -340,6 +344,7 @@ def readers(folder: Path) -> list[Reader]:
         Reader("scontrol show job", (fixture("slurm/scontrol_show_job_files.txt"),), read_files),
         Reader("sstat", (fixture("slurm/sstat.txt"),), read_steps),
         Reader("sinfo", (FREE_NODES,), lambda raw: parse_free_nodes(text_of(raw))),
+        Reader("queue of a partition", (PENDING_JOBS,), lambda raw: read_place(text_of(raw))),
         Reader("sbatch and squeue for its id", (SUBMITTED,), read_submitted),
         Reader("job to resubmit", (SCRIPT, fixture("slurm/scontrol_show_job_files.txt")), read_resubmitted),
         Reader("error of a command", (b"Welcome\nsbatch: error: Invalid partition name specified\n",), read_error),
@@ -413,11 +418,13 @@ tls://[::1]:8786
 EOF
 ;; esac
 """
+_NODE = "{:<80}{:<20}{:<40}{:<20}{:<20}{:<120}{:<200}{:<200}\n"
 FREE_NODES = (
     b"Welcome to Big Iron\n"
-    + f"{'n1':<80}{'idle':<20}{'0/16/0/16':<40}{64000:<20}{0:<20}{'(null)':<200}\n".encode()
-    + f"{'n2':<80}{'mix~':<20}{'12/4/0/16':<40}{64000:<20}{63000:<20}{'a100,rome':<200}\n".encode()
+    + _NODE.format("n1", "idle", "0/16/0/16", 64000, 0, "(null)", "gpu:0", "(null)").encode()
+    + _NODE.format("n2", "mix~", "12/4/0/16", 64000, 63000, "gpu:4", "gpu:1(IDX:0)", "a100,rome").encode()
 )
+PENDING_JOBS = b"Welcome to Big Iron\n7\x1f90\x1fN/A\n9\x1f100\x1f1-10:2%2,14\n"
 SUBMITTED = f"Welcome\n4711;cluster\nqueue: normal\n{MARK}4711\x1f/home/ada/job.sh{MARK}\n".encode()
 _CANCELLED = "7 7_1 ada lab debug normal CANCELLED+by+1001 0:15 1 2 3 1:00 4 2 9M cpu=4,mem=9M 9K n[1-2] 01:40 job"
 CANCELLED = _CANCELLED.replace(" ", SEPARATOR).replace("+", " ").encode()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.model.queries import Answer, FreeNode, FreeNodes
+from dasktop.collectors.model.queries import Answer, FreeNode, FreeNodes, QueuePlace, QueuePosition
 from dasktop.collectors.model.snapshot import (
     Allocated,
     ChildProcess,
@@ -17,7 +17,7 @@ from dasktop.collectors.model.snapshot import (
     Transfers,
     Used,
 )
-from dasktop.tui.details.of_job import question_of
+from dasktop.tui.details.of_pending_job import questions_about
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections, subject, title
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
@@ -81,36 +81,76 @@ class TestJob:
         assert fact(lines, "waits for") == "1 h"
 
     def test_requirements_and_free_nodes_are_shown(self) -> None:
-        waiting = pending("4715", "Resources", required_nodes=("n1",))
-        question = FreeNodes(partition="cpu")
-        assert question_of(waiting) == question
+        waiting = pending("4715", "Resources", required_nodes=("n1",), node_count=1, cpus_per_node=12)
+        _, question = questions_about(waiting)
+        assert question == FreeNodes(partition="cpu")
         node = FreeNode(name="n1", cpus=2, memory_bytes=GIB)
         others = [replace(node, name=name, cpus=16, memory_bytes=64 * GIB) for name in ("n2", "n3")]
         more = replace(node, name="n4", cpus=4, memory_bytes=None)
         answer = Answer(question=question, nodes=(node, *others, more))
-        lines = details_lines(snapshot([waiting]), free=answer)
+        lines = details_lines(snapshot([waiting]), answers=[answer])
         assert fact(lines, "requires") == "node n1 (--nodelist)"
-        at = next(number for number, line in enumerate(lines) if line.startswith("other nodes"))
-        assert lines[at].split(maxsplit=2)[2] == "n2, n3: 16 CPUs, 64G free each"
-        assert lines[at + 1].strip() == "n4: 4 CPUs, – free"
+        at = next(number for number, line in enumerate(lines) if line.startswith("free nodes"))
+        assert [line.split("free nodes")[-1].strip() for line in lines[at : at + 3]] == [
+            "n2, n3: 16 CPUs, 64G free each; not a required node",
+            "n4: 4 CPUs, – free; not a required node, too few CPUs",
+            "n1: 2 CPUs, 1.0G free; too few CPUs, too little memory",
+        ]
         assert fact(lines, "advice") == "allow other nodes: scontrol update JobId=4715 ReqNodeList="
         assert "smaller or shorter" not in " ".join(lines)
-        full = details_lines(snapshot([waiting]), free=Answer(question=question, nodes=(node,)))
-        assert fact(full, "other nodes") == "no free CPUs on other nodes of cpu"
-        failed = details_lines(snapshot([waiting]), free=Answer(question=question, error="sinfo timed out"))
-        assert fact(failed, "other nodes") == "sinfo timed out"
+        full = details_lines(snapshot([waiting]), answers=[Answer(question=question, nodes=())])
+        assert fact(full, "free nodes") == "no free CPUs on any node of cpu"
+        failed = details_lines(snapshot([waiting]), answers=[Answer(question=question, error="sinfo timed out")])
+        assert fact(failed, "free nodes") == "sinfo timed out"
+        assert not any(line.startswith("position") for line in failed)
+
+    @pytest.mark.parametrize(
+        ("answer", "shown"),
+        [
+            ({"place": QueuePlace(number=3, of=1200)}, "3 of 1,200 pending jobs in cpu, by priority"),
+            ({"place": QueuePlace(remark="others are hidden")}, "–  (others are hidden)"),
+            ({"error": "squeue timed out"}, "–  (squeue timed out)"),
+        ],
+    )
+    def test_position_in_the_queue_is_shown(self, answer: dict[str, object], shown: str) -> None:
+        waiting = pending("4715", "Priority")
+        question, _ = questions_about(waiting)
+        assert question == QueuePosition(job_id="4715", partition="cpu")
+        lines = details_lines(snapshot([waiting]), answers=[Answer(question=question, **answer)])
+        assert fact(lines, "position") == shown
+
+    def test_what_a_job_insists_on_is_shown(self) -> None:
+        waiting = pending(
+            "4715",
+            "Dependency",
+            excluded_nodes=("n1", "n2"),
+            gres="gres:gpu:2",
+            licenses="matlab:1",
+            dependency="afterok:4711(unfulfilled)",
+            reservation="course",
+            is_exclusive=True,
+            node_count=3,
+        )
+        lines = details_lines(snapshot([waiting]))
+        assert fact(lines, "excludes") == "n1, n2 (--exclude)"
+        assert fact(lines, "needs") == "gres:gpu:2 (--gres, on each node)"
+        assert fact(lines, "licenses") == "matlab:1 (--licenses)"
+        assert fact(lines, "depends on") == "afterok:4711(unfulfilled) (--dependency)"
+        assert fact(lines, "within") == "course (--reservation)"
+        assert fact(lines, "whole nodes") == "shares its nodes with no other job (--exclusive)"
+        assert fact(lines, "nodes") == "at least 3"
 
     @pytest.mark.parametrize(
         "other",
         [
-            pending("1", "Resources"),
-            pending("1", "Resources", required_nodes=()),
             pending("1", "JobHeldUser", required_nodes=("n1",)),
+            pending("1", "Dependency"),
+            pending("1", "Resources", partition=None),
             job("1", required_nodes=("n1",)),
         ],
     )
     def test_free_nodes_are_asked_only_if_useful(self, other: Job) -> None:
-        assert question_of(other) is None
+        assert questions_about(other) == ()
 
     def test_job_held_by_its_user_gets_advice(self) -> None:
         lines = details_lines(snapshot([pending("4715", "JobHeldUser")]))
@@ -136,8 +176,11 @@ class TestJob:
         assert fact(details_lines(snapshot([pending("1", None)])), "reason") == "not yet reported by SLURM"
 
     def test_expected_start_is_shown(self) -> None:
-        lines = details_lines(snapshot([pending("1", expected_start_at=TAKEN_AT + timedelta(hours=26, minutes=5))]))
+        start = TAKEN_AT + timedelta(hours=26, minutes=5)
+        lines = details_lines(snapshot([pending("1", expected_start_at=start)]))
         assert fact(lines, "starts") == "about 14:05 tomorrow, in 1 d 2 h"
+        planned = details_lines(snapshot([pending("1", expected_start_at=start, planned_nodes=("n3",))]))
+        assert fact(planned, "starts") == "about 14:05 tomorrow, in 1 d 2 h on n3"
         passed = details_lines(snapshot([pending("1", expected_start_at=TAKEN_AT - timedelta(minutes=1))]))
         assert "no estimate" in fact(passed, "starts")
 

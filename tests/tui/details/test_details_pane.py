@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from textual.geometry import Region
 from textual.widget import Widget
 
-from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes
+from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes, QueuePlace, QueuePosition
 from dasktop.collectors.model.snapshot import Finding, Snapshot, Thread
 from dasktop.tui.details.body import DetailsBody, place
 from dasktop.tui.tree.table import TreeTable
@@ -281,26 +281,29 @@ class TestDockedPane:
             assert "▄▄▄▄▄▄▄▄▄▄▄" in line or "▃▃▃▃▃▃▃▃▃▃▃" in line
 
 
-class TestFreeNodes:
-    async def test_free_nodes_are_queried_while_details_are_open(self) -> None:
-        question = FreeNodes(partition="cpu")
-        waiting = snapshot([pending("1", "Resources", required_nodes=("n1",))])
+class TestPendingJob:
+    async def test_queue_and_free_nodes_are_queried_while_details_are_open(self) -> None:
+        position, free = questions = [QueuePosition(job_id="1", partition="cpu"), FreeNodes(partition="cpu")]
+        waiting = snapshot([pending("1", "Resources")])
         async with running((80, 40)) as screen:
             await screen.show(waiting)
             assert screen.feed.questions == []
             await screen.press("d")
-            assert screen.feed.questions == [question]
+            assert screen.feed.questions == questions
             node = FreeNode(name="n2", cpus=16, memory_bytes=None)
-            await screen.show(Answer(question=question, nodes=(node,)))
-            assert any("n2: 16 CPUs" in line for line in details(screen))
-            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=59)))
-            assert screen.feed.questions == [question]
-            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=60)))
-            assert screen.feed.questions == [question] * 2
-            await screen.show(Answer(question=question, nodes=()))
+            await screen.show(Answer(question=free, nodes=(node,)))
+            await screen.show(Answer(question=position, place=QueuePlace(number=2, of=5)))
+            text = "\n".join(details(screen))
+            assert "n2: 16 CPUs" in text
+            assert "2 of 5 pending jobs in cpu" in text
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=29)))
+            assert screen.feed.questions == questions
+            await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(seconds=30)))
+            assert screen.feed.questions == questions * 2
+            await screen.show(Answer(question=free, nodes=()))
             await screen.press("d")
             await screen.show(replace(waiting, taken_at=TAKEN_AT + timedelta(hours=1)))
-            assert screen.feed.questions == [question] * 2
+            assert screen.feed.questions == questions * 2
 
 
 class TestCallStack:

@@ -27,6 +27,13 @@ def test_row_says_who_cancelled_a_job_and_how_long_it_ran() -> None:
     assert shown.short_note == "cancelled by user bob"
 
 
+def test_row_says_what_a_job_used() -> None:
+    used = with_fate(cpu_seconds=6 * 3600 + 45 * 60)
+    assert ended_words(used) == "cancelled by user bob; ran 45 min, 75% CPU"
+    unknown = replace(used, allocated=replace(used.allocated, cpus=None))
+    assert ended_words(unknown) == "cancelled by user bob; ran 45 min"
+
+
 @pytest.mark.parametrize(
     "times",
     [

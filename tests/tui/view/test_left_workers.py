@@ -279,3 +279,10 @@ class TestDetails:
         assert "cost –" in text
         assert "job – node – address – pid –" in text
         assert "its job" not in text
+
+
+def test_how_long_it_ran_is_shown_if_it_is_known() -> None:
+    end = removal(60, started_at=TAKEN_AT - timedelta(minutes=31), tasks_interrupted=1)
+    assert only(end).note == f"1 min ago: {KILLED}; ran 30 min; 1 task assigned to it"
+    assert "ran         30 min" in details_lines(shown(end), "gone")
+    assert "ran         –" in details_lines(shown(removal(60)), "gone")

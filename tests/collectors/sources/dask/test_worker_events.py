@@ -10,17 +10,21 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client  # it is imported so that its version can be read, as in a scheduler
 
+from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.options import Options
+from dasktop.collectors.model.readings import WorkerReading
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask import shipped_scheduler
 from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import (
+    EVENTS_SECONDS,
     MOST_EVENTS,
     WORKER_FIELDS,
     departed_workers,
     read_events,
 )
 from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
+from tests.support.snapshots import worker as make_worker
 
 HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -71,9 +75,9 @@ class TestReading:
         ]
 
     def test_only_new_events_and_limited(self):
-        one = scheduler(worker_restart_memory=[(4000, kill()), (30, kill(pid=1)), (20, kill(pid=2))])
+        one = scheduler(worker_restart_memory=[(EVENTS_SECONDS + 60, kill()), (7000, kill(pid=1)), (20, kill(pid=2))])
         first = read_events(one, None)
-        assert [row[3] for row in first] == [1, 2], "no event older than half an hour"
+        assert [row[3] for row in first] == [1, 2], "no event older than that"
         assert read_events(one, first[-1][0]) == []
         many = scheduler(worker_restart_memory=[(1000 - number / 10, kill()) for number in range(3000)])
         assert len(read_events(many, None)) == MOST_EVENTS
@@ -172,7 +176,24 @@ class TestKeeping:
         (removal,) = kept.after(reading([990.0, "removed", "tcp://a", None, None, "unexpected", 1, 0]), NOW)
         assert removal.pid == 4
 
-    def test_events_are_kept_once_for_half_an_hour(self):
+    def test_start_is_when_the_process_started_or_registered(self):
+        kept = WorkerEvents()
+        kept.after(reading(), NOW)
+        started_at = NOW - timedelta(minutes=9)
+        kept.note_starts([WorkerReading(worker=make_worker("jo", address="tcp://a"), started_at=started_at)])
+        rows = [["tcp://b", "al", 400.0]]
+        (own, departed) = kept.after(reading(row(990.0), row(991.0, "tcp://b"), departed=rows), NOW)
+        assert own.started_at == started_at
+        assert departed.started_at == NOW - timedelta(seconds=600)
+
+    def test_start_after_the_end_is_unknown(self):
+        """The clocks of hosts may differ by more than the worker ran."""
+        kept = WorkerEvents()
+        kept.after(reading(), NOW)
+        kept.note_starts([WorkerReading(worker=make_worker("jo", address="tcp://a"), started_at=NOW)])
+        assert kept.after(reading(row(990.0)), NOW)[0].started_at is None
+
+    def test_events_are_kept_once_for_hours(self):
         kept = WorkerEvents()
         assert kept.since is None
         kept.after(reading(row(990.0)), NOW)
@@ -180,7 +201,9 @@ class TestKeeping:
         assert len(kept.after(reading(row(990.0), now=1002.0), NOW)) == 1
         two = [row(1001.0), row(1001.0, "tcp://b")]
         assert len(kept.after(reading(*two, now=1002.0), NOW)) == 3, "one event about two workers"
-        assert kept.after(reading(now=2802.0), NOW) == ()
+        assert len(kept.after(reading(now=1000.0 + 3600 * LEFT_HOURS), NOW)) == 2
+        assert kept.after(reading(now=1002.0 + 3600 * LEFT_HOURS), NOW) == ()
+        assert EVENTS_SECONDS == 3600 * LEFT_HOURS
 
     def test_events_of_another_scheduler_are_separate(self):
         kept = WorkerEvents()

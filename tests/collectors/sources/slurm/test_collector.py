@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import time
 
 import pytest
 from msgspec.structs import replace
@@ -21,6 +22,10 @@ def slurm(tmp_path):
 
 def collector(slurm, user="ada", **options) -> SlurmCollector:
     return SlurmCollector(user, environment=slurm.environment, **{"interval_seconds": 60.0} | options)
+
+
+def a_minute_ago() -> int:
+    return int(time.time()) - 60
 
 
 def states(collector) -> dict[str, str]:
@@ -166,7 +171,7 @@ async def test_last_run_is_read_after_requeue_before_assignment(slurm):
 
 async def test_recently_ended_jobs_are_queried_once_per_cluster(slurm):
     slurm.queue({"6": "RUNNING"})
-    slurm.accounting({"5": "FAILED", "6": "RUNNING"})
+    slurm.accounting({"5": "FAILED", "6": "RUNNING"}, ended_at=a_minute_ago())
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     for clusters in (1, 2):
@@ -183,7 +188,7 @@ async def test_recently_ended_jobs_are_queried_once_per_cluster(slurm):
 
 
 async def test_recently_ended_job_of_the_cluster_is_ended(slurm):
-    slurm.accounting({"5": "FAILED"})
+    slurm.accounting({"5": "FAILED"}, ended_at=a_minute_ago())
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
     await slurm_collector.read_details(set())
@@ -193,7 +198,7 @@ async def test_recently_ended_job_of_the_cluster_is_ended(slurm):
 
 
 async def test_recently_ended_job_without_script_is_omitted(slurm):
-    slurm.accounting({"5": "FAILED"})
+    slurm.accounting({"5": "FAILED"}, ended_at=a_minute_ago())
     slurm.prints("scontrol", complaint="scontrol: error: Invalid job id specified\n", status=1)
     slurm_collector = collector(slurm, recently_ended_seconds=900.0)
     await slurm_collector.read_queue()
@@ -213,6 +218,26 @@ async def test_recently_ended_jobs_need_accounting(slurm):
     assert len(slurm.calls("sacct")) == 1
     assert slurm_collector.sources[1].source().state == "off"
     assert slurm_collector.sources[1].error == "Slurm accounting storage is disabled"
+
+
+SCRIPT = "Batch Script for 5\n" + "-" * 80 + "\n#!/bin/sh\ndask worker tcp://h:8786\n\n"
+
+
+async def test_job_that_ended_hours_ago_has_its_script_from_accounting(slurm):
+    slurm.accounting({"5": "FAILED", "4": "FAILED"})
+    slurm.archived(SCRIPT)
+    slurm_collector = collector(slurm, recently_ended_seconds=43200.0)
+    await slurm_collector.read_queue()
+    for _ in range(2):
+        (found,) = (await slurm_collector.read_details(set())).recently_ended
+        assert (found.end.job.job_id, found.script.scheduler_addresses) == ("5", ("tcp://h:8786",))
+    assert [call for call in slurm.calls("sacct") if call.startswith("-B")] == ["-B -j 5,4"]
+    assert slurm.calls("scontrol") == [], "slurmctld has forgotten them"
+    await slurm_collector.read_details({"5"})
+    assert [end.job.job_id for end in slurm_collector.reading.ended] == ["5"]
+    assert slurm.calls("scontrol") == [], "nor does it know their logs"
+    slurm_collector.forget_ended({"5"})
+    assert (slurm_collector.reading.ended, slurm_collector.reading.recently_ended) == ((), ())
 
 
 async def test_close_kills_running_commands(slurm):

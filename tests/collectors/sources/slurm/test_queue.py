@@ -84,8 +84,25 @@ def test_required_nodes_and_features_are_parsed():
     assert (asked.job_id, asked.required_nodes, asked.required_features) == ("7", ("n1", "n2"), "a100&rome")
     anything = job(job_id="7\x1d\x1d(null)")
     assert (anything.required_nodes, anything.required_features) == ((), None)
+    assert (asked.excluded_nodes, asked.is_exclusive, asked.priority) == (None, None, None)
     untold = job()
     assert (untold.required_nodes, untold.required_features) == (None, None)
+
+
+def test_what_a_pending_job_insists_on_is_parsed():
+    demands = ("", "(null)", "n[3-4]", "matlab:2", "afterok:5(unfulfilled)", "NO", "course", "4", "4294901731", "n7")
+    asked = job(job_id="\x1d".join(("7", *demands)), state="PENDING", gres="gres:gpu:a100:2")
+    assert (asked.job_id, asked.required_nodes, asked.excluded_nodes) == ("7", (), ("n3", "n4"))
+    assert (asked.licenses, asked.dependency, asked.reservation) == ("matlab:2", "afterok:5(unfulfilled)", "course")
+    assert (asked.is_exclusive, asked.cpus_per_node, asked.node_count) == (True, 4, 2)
+    assert (asked.priority, asked.planned_nodes, asked.gres) == (4294901731, ("n7",), "gres:gpu:a100:2")
+
+
+def test_a_job_that_insists_on_nothing():
+    demands = ("", "(null)", "", "(null)", "(null)", "OK", "(null)", "1", "17", "(null)")
+    asked = job(job_id="\x1d".join(("7", *demands)))
+    assert (asked.excluded_nodes, asked.licenses, asked.dependency, asked.gres) == ((), None, None, None)
+    assert (asked.is_exclusive, asked.reservation, asked.priority, asked.planned_nodes) == (False, None, None, ())
 
 
 def test_memory_per_cpu_needs_trackable_resources(jobs):

@@ -1,7 +1,9 @@
 """Reading from accounting the jobs that ended before dasktop started."""
 
+import time
+
 from dasktop.collectors.model.errors import SourceError
-from dasktop.collectors.sources.slurm.outcome_reader import MOST_JOBS, TRIES, RecentlyEndedReader
+from dasktop.collectors.sources.slurm.outcome_reader import KNOWN_SECONDS, MOST_JOBS, TRIES, RecentlyEndedReader
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
 from tests.support.fake_commands import INTERVAL, Clock, Commands, complains, log
 from tests.support.fake_slurm import ACCOUNTED
@@ -64,7 +66,7 @@ async def test_timeout_is_a_failure():
     for _ in range(2):
         await reader.read()
     assert [end.job.job_id for end in reader.ended] == ["2"]
-    assert (len(commands.calls), source.error) == (2, None)
+    assert ([call[:2] for call in commands.calls], source.error) == ([("sacct", "-n")] * 2 + [("sacct", "-B")], None)
 
 
 async def test_empty_window_makes_no_query():
@@ -72,3 +74,39 @@ async def test_empty_window_makes_no_query():
     await reader.read()
     assert commands.calls == []
     assert source.source().state == "off"
+
+
+async def test_slurmctld_may_still_know_the_latest():
+    now = int(time.time())
+    ends = [(number, "FAILED", "x", now - 60 * number) for number in range(1, 1000)]
+    reader, *_ = new_reader(rows(*ends), window_seconds=43200.0)
+    await reader.read()
+    assert len(reader.ended) == MOST_JOBS
+    assert 13 <= len(reader.latest) <= KNOWN_SECONDS // 60
+    assert [end.job.job_id for end in reader.latest[:3]] == ["1", "2", "3"]
+    reader.forget({"1", "5"})
+    assert {end.job.job_id for end in (*reader.ended, *reader.latest)}.isdisjoint({"1", "5"})
+
+
+async def test_scripts_of_other_jobs_are_ignored():
+    def answer(*command):
+        if command[1] == "-B":
+            return "".join(f"Batch Script for {job_id}\n{'-' * 80}\n#!/bin/sh\n" for job_id in (2, 3))
+        return rows((2, "FAILED", "x", 300))(command[3].removeprefix("--delimiter="))
+
+    reader, commands, *_ = new_reader(None)
+    commands.answer = answer
+    await reader.read()
+    assert reader.scripts == {"2": "#!/bin/sh\n"}
+
+
+async def test_old_sacct_without_scripts_is_no_failure():
+    def answer(*command):
+        if command[1] == "-B":
+            return complains("sacct", "sacct: invalid option -- 'B'")
+        return rows((2, "FAILED", "x", 300))(command[3].removeprefix("--delimiter="))
+
+    reader, commands, source, _ = new_reader(None)
+    commands.answer = answer
+    await reader.read()
+    assert (reader.scripts, source.error, source.source().state) == ({}, None, "ok")
