@@ -6,7 +6,8 @@ estimates both; all of the graph that is known is the number of tasks in each st
 
 - *Speed*: the number of threads × their `efficiency`. The relative errors of work and speed are independent factors;
   their logarithms are taken as normally distributed. Errors that are independent of these are added as squares.
-- *Earliest*: a cluster that grows keeps growing, see `growth`. A cluster is not expected to shrink.
+- *Earliest*: a cluster that grows keeps growing, see `growth`. A cluster is not expected to shrink. It stays where it
+  is until something is learnt, see `eta_held`.
 - *Latest*: it does not grow; if fewer tasks are ready than there are threads, only as many threads work as did before.
 - *Left out*: tasks that no worker may run or whose end is unknown, see `work_left`. The latter hold their threads.
 - *Not known*: if few tasks have finished, none makes progress, nothing that is left can run, or not all task names are
@@ -23,6 +24,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from dasktop.collectors.analysis.eta_held import HeldEnds, with_held_ends
 from dasktop.collectors.analysis.eta_parts import with_consistent_parts
 from dasktop.collectors.analysis.work_history import (
     WorkHistory,
@@ -71,6 +73,7 @@ def estimated(
     """
     if work is None:
         return None, history if history.scheduler_id == scheduler_id else WorkHistory(scheduler_id=scheduler_id)
+    ends = history.ends if history.scheduler_id == scheduler_id else HeldEnds()
     history = extended(history, work, at, threads or 0, scheduler_id)
     by_name = rates(history)
     names = tuple(replace(name, rate_per_second=by_name.get(name.name)) for name in work.task_names)
@@ -101,7 +104,9 @@ def estimated(
             for name, part in zip(names, parts.values(), strict=True)
         ),
     )
-    return with_consistent_parts(work, dict.fromkeys(name for name, part in parts.items() if part.tasks)), history
+    work, ends = with_held_ends(work, threads, ends)
+    work = with_consistent_parts(work, dict.fromkeys(name for name, part in parts.items() if part.tasks))
+    return work, replace(history, ends=ends)
 
 
 def _whole_rate(of_names: Iterable[float | None], history: WorkHistory) -> float | None:

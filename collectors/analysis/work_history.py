@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.durations import Durations, mean_residual
+from dasktop.collectors.analysis.eta_held import HeldEnds
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.work import TaskName, Work
 
@@ -63,6 +64,8 @@ class WorkHistory(Record, frozen=True, kw_only=True):
 
     scheduler_id: str | None = None
     samples: tuple[Sample, ...] = ()
+    ends: HeldEnds = HeldEnds()
+    """The early ends of the last estimates."""
 
 
 def extended(history: WorkHistory, work: Work, at: datetime, threads: int, scheduler_id: str | None) -> WorkHistory:

@@ -28,6 +28,7 @@ class Eta(Record, frozen=True, kw_only=True):
     """When the rest will be done: a range, since it is an estimate. See `tasks_left_out`."""
 
     earliest: datetime
+    """In the past, if the work could have been done by then and nothing was learnt since."""
     latest: datetime
     based_on: str
     """A text: what the estimate is based on, what it assumes, and which tasks it leaves out."""

@@ -142,7 +142,10 @@ def rate_text(per_second: float | None) -> str:
 
 
 def eta_text(eta: Eta | None, now: datetime) -> str:
-    """Return ``15:38–15:46``, ``Mon 08:10–11:40``, ``about 15:38`` if both are the same minute; unknown: ``–``."""
+    """Return ``15:38–15:46``, ``Mon 08:10–11:40``, ``about 15:38`` if both are the same minute; unknown: ``–``.
+
+    ``by 15:46`` if it may be done at any time from now on: an early end of now would run with the clock.
+    """
     if eta is None:
         return UNKNOWN
     earliest, latest = clock(eta.earliest, now), clock(eta.latest, now)
@@ -159,6 +162,8 @@ def left_out_text(eta: Eta | None, *, is_short: bool = False) -> str:
     """
     if eta is None or not eta.tasks_left_out:
         return ""
+    if eta.earliest <= now or earliest == clock(now, now):
+        return f"by {latest}"
     named = ", ".join(f"{figures.count(one.tasks)} {one.task_name}" for one in eta.left_out)
     if is_short or not 1 <= len(eta.left_out) <= _MOST_NAMES_LEFT_OUT or width(named) > _MOST_NAMED_CELLS:
         return f" except {counted(eta.tasks_left_out, 'task')}"

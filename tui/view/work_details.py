@@ -129,7 +129,7 @@ def _role(part: Segment, number: int) -> Role:
 
 
 def _eta(eta: Eta | None, now: datetime) -> Fact:
-    return Fact("done at", eta_text(eta, now) + (f", from {eta.based_on}" if eta is not None else ""))
+    return Fact("done", eta_text(eta, now) + (f", from {eta.based_on}" if eta is not None else ""))
 
 
 def _names_section(names: Sequence[TaskName], work: Work) -> Section:

@@ -59,6 +59,30 @@ def run(*works: Work, threads: int | None = 4, scheduler_ids: str = "") -> tuple
     return shown, history
 
 
+def ends(*works: Work) -> list[Eta]:
+    """Return the estimates of all, two seconds apart, after some in which tasks finished."""
+    history, found = WorkHistory(), []
+    for second, each in enumerate([*(after(10 * n, 200 - 10 * n) for n in range(1, 6)), *works]):
+        shown, history = estimated(each, TAKEN_AT + timedelta(seconds=2 * second), 4, "s", history)
+        assert shown.eta is not None
+        found.append(shown.eta)
+    return found[5:]
+
+
+def test_early_end_does_not_run_with_the_clock():
+    same = ends(*[after(50, 150)] * 90)
+    assert {eta.earliest for eta in same[1:]} == {same[0].earliest}
+    assert same[-1].earliest < TAKEN_AT + timedelta(seconds=2 * 94), "it could have been done by then"
+    assert same[-1].latest > same[0].latest, "the running tasks take longer"
+
+
+def test_early_end_moves_when_something_is_learnt():
+    same = [after(50, 150)] * 20
+    for news in (after(51, 149), after(50, 151)):
+        *_, before, then = ends(*same, news)
+        assert then.earliest > before.earliest + timedelta(seconds=30)
+
+
 def test_no_work():
     assert estimated(None, TAKEN_AT, 4, "s", WorkHistory())[0] is None
 

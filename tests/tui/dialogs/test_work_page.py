@@ -127,6 +127,10 @@ def test_range_of_another_day_names_the_day_once() -> None:
     tomorrow = Eta(earliest=TAKEN_AT + timedelta(days=1), latest=TAKEN_AT + timedelta(days=1, minutes=5), based_on="")
     assert eta_text(tomorrow, TAKEN_AT) == f"{local(tomorrow.earliest):%a %H:%M}–{local(tomorrow.latest):%H:%M}"
     assert eta_text(None, TAKEN_AT) == "–"
+    for seconds in (-600, 0, 59):  # it would run with the clock
+        now = replace(ETA, earliest=TAKEN_AT + timedelta(seconds=seconds))
+        assert eta_text(now, TAKEN_AT) == f"by {local(ETA.latest):%H:%M}"
+    assert eta_text(replace(ETA, earliest=TAKEN_AT + timedelta(seconds=60)), TAKEN_AT).partition("–")[1]
 
 
 TWO = work(

@@ -80,7 +80,8 @@ class TestPlainTree:
         shown = replace(everyday(), work=work(unrunnable=(), unrunnable_total=0))
         lines = plain_tree(shown).splitlines()
         assert lines[3] == " WORK 40 of 100 tasks done   rate –   ETA –   1 failed   2 blocked"
-        estimate = Eta(earliest=TAKEN_AT, latest=TAKEN_AT + timedelta(minutes=8), based_on="")
+        early, late = TAKEN_AT + timedelta(minutes=3), TAKEN_AT + timedelta(minutes=8)
+        estimate = Eta(earliest=early, latest=late, based_on="")
         known = work(rate_per_second=14.2, eta=estimate, progress=Progress(done=9, total=9900, failed=0, blocked=0))
         [line] = [line for line in plain_tree(replace(shown, work=known)).splitlines() if line.startswith(" WORK")]
         assert re.fullmatch(
