@@ -7,6 +7,7 @@ from dasktop.collectors.model.queries import ProfileOf
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.view.history import History
+from dasktop.tui.view.keys import Keymap
 from dasktop.tui.widgets.queries import Queries
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
@@ -22,6 +23,7 @@ class PagesApp(TerminalApp):
     _snapshot: Snapshot | None
     _history: History
     _thresholds: Thresholds
+    _keys: Keymap
     _work_view: "WorkView | None" = None
     _failures_view: "TableView | None" = None
 
@@ -65,7 +67,7 @@ class PagesApp(TerminalApp):
         if self._work_view is None:
             self._work_view = WorkView()
         if self._snapshot is not None:
-            self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view, task_name))
+            self.push_screen(WorkPage(self._snapshot, self._glyphs, self._work_view, task_name, self._keys))
 
     def action_history(self) -> None:
         """Show the graphs of the last minutes."""

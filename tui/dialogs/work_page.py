@@ -18,9 +18,10 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
-from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, names_that_cannot_run, progress_line
+from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, findings_by_name, marked_names, progress_line
 from dasktop.tui.view.work_columns import (
     MEANINGS,
     WorkColumnName,
@@ -162,6 +163,8 @@ class WorkPage(TablePage[WorkRow]):
         The order, the filter and the folds; changed by keys.
     task_name
         The task name to select at first.
+    keymap
+        Keys that replace those of the key table.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -170,12 +173,20 @@ class WorkPage(TablePage[WorkRow]):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
     EXPLAINED = MEANINGS
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: WorkView, task_name: str | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        glyphs: Glyphs,
+        view: WorkView,
+        task_name: str | None = None,
+        keymap: Keymap = NO_KEYMAP,
+    ) -> None:
         table = WorkTable(glyphs)
         placeholder = "text or regex · !exclude · state:failed"
         super().__init__("what dask computes", glyphs, snapshot, view, table, placeholder)
         self._work_view = view
         self._first_name = task_name
+        self._keys = keymap
         self._work_table = table
         self._top = WorkHeads(glyphs, view)
         self._legend = _Legend(glyphs)
@@ -197,15 +208,18 @@ class WorkPage(TablePage[WorkRow]):
             found, message = WorkRows([], frozenset()), UNKNOWN_WORK
         else:
             order = work_order(view.sort, is_reversed=view.is_reversed)
-            marked = names_that_cannot_run(snapshot)
+            marked = marked_names(snapshot)
             found = work_rows(work, view.is_unfolded, order=order, pattern=view.pattern, marked=marked)
             message = f"nothing matches {view.pattern}{remark(view.pattern)}" if view.pattern else "No tasks."
         self._work_table.show(found, snapshot.taken_at, message)
 
     def details_of(self, row: WorkRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
-        work = self._snapshot.work
-        return work_title(row), work_sections(row, work, self._snapshot.taken_at) if work is not None else ()
+        snapshot = self._snapshot
+        if snapshot.work is None:
+            return work_title(row), ()
+        findings = findings_by_name(snapshot)
+        return work_title(row), work_sections(row, snapshot.work, snapshot.taken_at, findings, self._keys)
 
     @property
     def selected_task_name(self) -> str | None:

@@ -125,7 +125,7 @@ class TreeController:
         pattern = self.view.pattern
         message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
         marks = RowMarks(self._snapshot.findings)
-        times = TaskTimes.of(self._snapshot.work, self._thresholds)
+        times = TaskTimes.of(self._snapshot.work, self._thresholds, self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
         self._scroll_to_unfolded()
         looked_at = self._looked_at()

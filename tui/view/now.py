@@ -33,7 +33,7 @@ class Now(NamedTuple):
     typical: str = ""
     """The mean time of tasks of that name."""
     is_long: bool = False
-    """Whether a task of one of the workers has run much longer than is typical."""
+    """Whether a task of one of the workers has run much longer than is typical, or a finding says so."""
 
 
 def now_of(row: Row, times: TaskTimes) -> Now:
@@ -68,7 +68,11 @@ def _is_long(worker: Worker, times: TaskTimes) -> bool:
     name, seconds = worker.longest_task_name, worker.longest_task_seconds
     if name is None or seconds is None:
         return False
-    return times.is_much_longer(name, seconds, times.typical_seconds(name))
+    return (
+        times.is_much_longer(name, seconds, times.typical_seconds(name))
+        or times.is_far_longer_than_any(name, seconds)
+        or times.is_reported(name, worker.name)
+    )
 
 
 def _typical(seconds: float | None) -> str:

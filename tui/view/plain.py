@@ -54,7 +54,7 @@ def plain_tree(
         return key[0] != "worker" or key[1] in with_threads
 
     shown = visible_rows(snapshot, is_unfolded, thresholds=thresholds)
-    times = TaskTimes.of(snapshot.work, thresholds)
+    times = TaskTimes.of(snapshot.work, thresholds, snapshot.findings)
     rows = [(row, cells(row, snapshot.taken_at, thresholds)._replace(now=now_of(row, times))) for row in shown]
     top = [drawn_with.encode(text) for text in _header(snapshot)]
     top.insert(2, _text(gauge_line(snapshot, width or _ENDLESS, drawn_with)))

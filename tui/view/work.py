@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dasktop.collectors.analysis.erred_tasks import progress_states
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.work import Computation, Eta, TaskStates, Work
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw import numbers as figures
@@ -120,11 +120,22 @@ def _in_words(states: TaskStates, word: str) -> str:
     return f"   {figures.count(number)} {word}" if number else ""
 
 
-def names_that_cannot_run(snapshot: Snapshot) -> frozenset[str]:
-    """Return the task names that a finding says no worker can run."""
-    if snapshot.work is None or all(finding.code != "tasks-unrunnable" for finding in snapshot.findings):
-        return frozenset()
-    return frozenset(task.task_name for task in snapshot.work.unrunnable)
+def findings_by_name(snapshot: Snapshot) -> dict[str, tuple[Finding, ...]]:
+    """Return the findings about each task name, the worst first. Older recordings name none that no worker can run."""
+    found: dict[str, tuple[Finding, ...]] = {}
+    for finding in snapshot.findings:
+        names = finding.task_names
+        if finding.code == "tasks-unrunnable" and not names and snapshot.work is not None:
+            names = tuple(dict.fromkeys(task.task_name for task in snapshot.work.unrunnable))
+        for name in names:
+            found[name] = (*found.get(name, ()), finding)
+    return found
+
+
+def marked_names(snapshot: Snapshot) -> frozenset[str]:
+    """Return the task names that warnings or errors are about."""
+    about = findings_by_name(snapshot).items()
+    return frozenset(name for name, findings in about if findings[0].severity != "info")
 
 
 def is_stuck(states: TaskStates) -> bool:
@@ -151,6 +162,8 @@ def eta_text(eta: Eta | None, now: datetime) -> str:
     earliest, latest = clock(eta.earliest, now), clock(eta.latest, now)
     if earliest == latest:
         return f"about {earliest}"
+    if eta.earliest <= now or earliest == clock(now, now):
+        return f"by {latest}"
     day, _, time = latest.rpartition(" ")
     return f"{earliest}–{time}" if day and earliest.startswith(f"{day} ") else f"{earliest}–{latest}"
 
@@ -162,8 +175,6 @@ def left_out_text(eta: Eta | None, *, is_short: bool = False) -> str:
     """
     if eta is None or not eta.tasks_left_out:
         return ""
-    if eta.earliest <= now or earliest == clock(now, now):
-        return f"by {latest}"
     named = ", ".join(f"{figures.count(one.tasks)} {one.task_name}" for one in eta.left_out)
     if is_short or not 1 <= len(eta.left_out) <= _MOST_NAMES_LEFT_OUT or width(named) > _MOST_NAMED_CELLS:
         return f" except {counted(eta.tasks_left_out, 'task')}"

@@ -182,7 +182,7 @@ MEANINGS = (
     *((column.head, column.meaning) for column in WORK_COLUMNS.values()),
     (CANNOT_RUN, "no worker may run what is left, or there is none"),
     ("≤", "it is not known which of the tasks failed, and which only need a failed one"),
-    ("!", "tasks failed, or a finding says that they cannot run"),
+    ("!", "tasks failed, or a finding is about them: its details have it"),
     ("(in 2)", "two computations have the name; its figures are of both"),
     ("–", "unknown"),
 )

@@ -1,11 +1,12 @@
 """The details of a computation or a task name: progress, times, running tasks, failures. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from dasktop.collectors.analysis.erred_tasks import SPLIT_STATES
 from dasktop.collectors.analysis.failures import grouped, reason_of
+from dasktop.collectors.model.snapshot import Finding
 from dasktop.collectors.model.work import (
     Eta,
     RunningTask,
@@ -22,7 +23,9 @@ from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text, task_time
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import KEY_TAIL, Entry, Fact, Section, Split, Words
 from dasktop.tui.draw.text_width import fit
-from dasktop.tui.draw.times import moment
+from dasktop.tui.draw.times import local, moment
+from dasktop.tui.view.findings import finding_entries
+from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.work import CANNOT_RUN, SEGMENTS, UNSPLIT, Segment, eta_text, number_in, rate_text
 from dasktop.tui.view.work_columns import elapsed_seconds
 from dasktop.tui.view.work_rows import ComputationRow, NameRow, OtherNamesRow, WorkRow, seconds_so_far
@@ -42,16 +45,44 @@ def work_title(row: WorkRow) -> str:
             return "tasks of no listed computation"
 
 
-def work_sections(row: WorkRow, work: Work, now: datetime) -> list[Section]:
-    """Return the details of a row."""
+def work_sections(
+    row: WorkRow,
+    work: Work,
+    now: datetime,
+    findings: Mapping[str, Sequence[Finding]] | None = None,
+    keymap: Keymap = NO_KEYMAP,
+) -> list[Section]:
+    """Return the details of a row: what findings say of its tasks first.
+
+    Parameters
+    ----------
+    findings
+        By task name, as `work.findings_by_name` returns them.
+    keymap
+        Keys that replace those of the key table.
+    """
     match row:
-        case ComputationRow():
-            return _of_computation(row, work, now)
+        case ComputationRow(computation=computation):
+            names = computation.task_names if computation.ended_at is None else ()
+            return [_findings(names, findings or {}, now, keymap), *_of_computation(row, work, now)]
         case NameRow():
-            return _of_name(row, work, now)
+            return [_findings((row.name.name,), findings or {}, now, keymap), *_of_name(row, work, now)]
         case OtherNamesRow():
-            names = {name.name for name in row.names}
-            return [_progress(row.states), _names_section(row.names, work), *_tasks(work, names, now, is_running=True)]
+            names = tuple(name.name for name in row.names)
+            return [
+                _findings(names, findings or {}, now, keymap),
+                _progress(row.states),
+                _names_section(row.names, work),
+                *_tasks(work, names, now, is_running=True),
+            ]
+
+
+def _findings(
+    names: Iterable[str], findings: Mapping[str, Sequence[Finding]], now: datetime, keymap: Keymap
+) -> Section:
+    """Return what findings say of these task names, each once."""
+    found = {id(finding): finding for name in names for finding in findings.get(name, ())}
+    return Section("", [entry for finding in found.values() for entry in finding_entries(finding, now, keymap)])
 
 
 def _of_computation(row: ComputationRow, work: Work, now: datetime) -> list[Section]:

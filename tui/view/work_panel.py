@@ -8,7 +8,7 @@ from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.work import FAILED, UNFINISHED, UNKNOWN_WORK, names_that_cannot_run, number_in, progress_line
+from dasktop.tui.view.work import FAILED, UNFINISHED, UNKNOWN_WORK, marked_names, number_in, progress_line
 from dasktop.tui.view.work_columns import WorkColumnName, fit_work_layout, work_heads, work_line, work_texts
 from dasktop.tui.view.work_rows import NameRow, name_rows
 
@@ -34,7 +34,7 @@ def work_panel(snapshot: Snapshot, cells: int, lines: int, glyphs: Glyphs) -> li
 
 
 def _lines(snapshot: Snapshot, work: Work, cells: int, lines: int, glyphs: Glyphs) -> list[list[Piece]]:
-    rows = name_rows(work, names_that_cannot_run(snapshot))
+    rows = name_rows(work, marked_names(snapshot))
     if not rows:
         return []
     layout = fit_work_layout(cells, _USUAL, _LEFT_OUT_FIRST)

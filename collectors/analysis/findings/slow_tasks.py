@@ -1,7 +1,7 @@
 """Rules for tasks that do not finish: waiting on a worker that runs none, running without CPU, or much too long."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from dasktop.collectors.analysis.findings.phrases import rounded_duration
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
@@ -33,7 +33,8 @@ def _idle_workers(context: RuleContext) -> Iterator[PendingFinding]:
             severity="warning",
             job_id=job.job_id if job is not None else None,
             worker=worker.name,
-            message=f"worker {worker.name} runs none of its {counted(worker.queued, 'task')} and uses no CPU{waits}",
+            message=f"worker {worker.name} runs none of its {counted(worker.queued, 'task')} and uses almost no CPU"
+            f"{waits}",
             advice="see its log; a worker that it needs results from may not answer. If it does not recover, "
             "restart it: client.restart_workers",
             after_seconds=max(context.another_reading_seconds, context.thresholds.tasks_stuck_seconds),
@@ -68,7 +69,7 @@ def _idle_tasks(context: RuleContext) -> Iterator[PendingFinding]:
             severity="warning",
             message=f"{counted(len(tasks), 'task')} of {name} {'has' if len(tasks) == 1 else 'have'} run for "
             f"{rounded_duration(max(task.seconds for task in tasks))}{f' on {listed(on)}' if on else ''} and "
-            f"{'uses' if len(tasks) == 1 else 'use'} no CPU; {_others(names[name], work)}",
+            f"{_without_cpu(tasks, workers, thresholds)}; {_others(names[name], work)}",
             advice="the call stack of its thread shows what it waits for",
             about=name,
             task_names=(name,),
@@ -117,7 +118,27 @@ def _is_seen_to_wait(task: RunningTask, thresholds: Thresholds) -> bool:
 
 def _uses_no_cpu(task: RunningTask, worker: Worker, limit_percent: float) -> bool:
     """Return whether the thread of a task, else its whole worker, uses no CPU."""
-    of_thread = next((thread.cpu_percent for thread in worker.threads if thread.task_key == task.key), None)
+def _without_cpu(
+    tasks: Sequence[RunningTask], workers: Mapping[str, tuple[Job | None, Worker]], thresholds: Thresholds
+) -> str:
+    """Return what uses no CPU: the threads of the tasks or, if these were not read, their workers.
+
+    The event loop of a worker whose task waits uses some per cent.
+    """
+    is_of_threads = all(
+        _is_seen_to_wait(task, thresholds) or _cpu_of_thread(task, workers[task.address or ""][1]) is not None
+        for task in tasks
+    )
+    if is_of_threads:
+        return "its thread uses no CPU" if len(tasks) == 1 else "their threads use no CPU"
+    return "its worker uses almost no CPU" if len(tasks) == 1 else "their workers use almost no CPU"
+
+
+def _cpu_of_thread(task: RunningTask, worker: Worker) -> float | None:
+    return next((thread.cpu_percent for thread in worker.threads if thread.task_key == task.key), None)
+
+
+    of_thread = _cpu_of_thread(task, worker)
     cpu = worker.cpu_percent if of_thread is None else of_thread
     return cpu is not None and cpu < limit_percent
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasktop.collectors.model.snapshot import Snapshot, Worker
+from dasktop.collectors.model.snapshot import Finding, Snapshot, Worker
 from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.tui.draw.glyphs import ASCII
 from dasktop.tui.draw.text_width import width
@@ -57,6 +57,30 @@ def test_a_task_that_runs_much_longer_is_marked() -> None:
     [_, age] = now_pieces(now(running(seconds=120.0)), 16)
     assert (age.text, age.role) == ("▲  2m", "waiting")
     assert ASCII.encode(age.text) == "^  2m"
+
+
+def test_a_task_that_has_no_others_to_compare_with_is_marked() -> None:
+    assert now(running("new", 120.0)).is_long, "20 times the mean of any other name, and two minutes"
+    assert not now(running("new", 119.0)).is_long
+
+
+def test_a_task_that_a_finding_is_about_is_marked() -> None:
+    said = Finding(
+        code="tasks-stuck",
+        severity="warning",
+        job_id=None,
+        worker=None,
+        workers=("a",),
+        task_names=("new",),
+        message="it hangs",
+        since=None,
+    )
+    times = TaskTimes.of(work(), findings=[said])
+    shown = [
+        snapshot([job("1", [task([worker(on, longest_task_name=name, longest_task_seconds=70.0)])])])
+        for on, name in (("a", "new"), ("b", "new"), ("a", "load"))
+    ]
+    assert [now_of(row("worker", one), times).is_long for one in shown] == [True, False, False]
 
 
 def test_a_job_has_the_most_frequent_name() -> None:

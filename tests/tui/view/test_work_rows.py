@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from dasktop.collectors.model.snapshot import Finding, Severity
 from dasktop.collectors.model.work import TaskActivity, Work
 from dasktop.tui.draw.glyphs import ASCII, UNICODE, Glyphs
-from dasktop.tui.draw.prose import lay_out
+from dasktop.tui.draw.prose import Section, lay_out
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.draw.times import local
 from dasktop.tui.report.wording import TIME_PARTS
-from dasktop.tui.view.work import number_in
+from dasktop.tui.view.work import findings_by_name, marked_names, number_in
 from dasktop.tui.view.work_columns import (
     WORK_COLUMNS,
     WorkSort,
@@ -27,7 +28,7 @@ from dasktop.tui.view.work_columns import (
 from dasktop.tui.view.work_details import work_sections, work_title
 from dasktop.tui.view.work_rows import WorkRow, name_rows, work_rows
 from tests.support.screen import HOSTILE
-from tests.support.snapshots import TAKEN_AT
+from tests.support.snapshots import TAKEN_AT, everyday
 from tests.support.work import activity, computation, failure, running_task, task_name, unrunnable_task, work
 
 LOAD = task_name("load", states={"memory": 90, "erred": 10}, seconds_mean=0.4, compute_seconds=300.0)
@@ -70,6 +71,25 @@ def details(row: WorkRow, given: Work = GIVEN, cells: int = 80) -> str:
     return "\n".join("".join(piece.text for piece in line) for line in lay_out(sections, cells, UNICODE))
 
 
+def about(*names: str, severity: Severity = "warning") -> Finding:
+    return Finding(
+        code="tasks-stuck",
+        severity=severity,
+        job_id=None,
+        worker=None,
+        task_names=names,
+        message=f"it is about {', '.join(names)}",
+        advice="do this",
+        since=None,
+    )
+
+
+def found_in(sections: Sequence[Section]) -> list[str]:
+    """Return the lines of the first section, if it has no heading."""
+    first = [section for section in sections[:1] if not section.title]
+    return ["".join(piece.text for piece in line).rstrip() for line in lay_out(first, 80, UNICODE)]
+
+
 class TestRows:
     def test_newest_computation_first_with_its_task_names(self) -> None:
         names = ["monthly means", "regrid", "load (in 2)", "means.compute()", "load (in 2)", "other tasks", "train"]
@@ -104,6 +124,19 @@ class TestRows:
         assert [row.label for row in found if row.has_finding] == ["other tasks", "train"]
         layout = fit_work_layout(75)
         assert work_line(found[-1], work_texts(found[-1], layout, TAKEN_AT), layout, UNICODE)[0].text == "!"
+
+    def test_details_begin_with_what_findings_say(self) -> None:
+        shown = replace(everyday(), work=GIVEN, findings=(about("train"), about("load", "regrid"), about("gone")))
+        findings = findings_by_name(shown)
+        text = {row.label: found_in(work_sections(row, GIVEN, TAKEN_AT, findings)) for row in rows()}
+        assert text["monthly means"] == ["! it is about load, regrid", "  do this", "  warning: tasks-stuck"]
+        assert text["regrid"] == text["load (in 2)"] == text["monthly means"]
+        assert text["train"] == text["other tasks"] == ["! it is about train", "  do this", "  warning: tasks-stuck"]
+        assert text["means.compute()"] == [], "it has ended"
+
+    def test_infos_do_not_mark_a_name(self) -> None:
+        shown = replace(everyday(), work=GIVEN, findings=(about("train"), about("load", severity="info")))
+        assert marked_names(shown) == {"train"}
 
     def test_failed_and_blocked_tasks_are_apart(self) -> None:
         names = (
