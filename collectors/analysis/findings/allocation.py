@@ -17,7 +17,7 @@ from dasktop.collectors.text.format import counted, whole_minutes
 _IDLE = "idle-allocation"
 
 
-@rule("walltime-ending", order=70)
+@rule("walltime-ending", order=70, harm="lost")
 def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that soon reach their time limit, with what runs in them."""
     for job in context.running:
@@ -35,8 +35,9 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
             advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))) + _other_programs_end([job]),
         )
 
+            extent=running,
 
-@rule(_IDLE, order=190)
+@rule(_IDLE, order=190, harm="unused")
 def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield idle jobs; if all jobs are idle, one finding for the whole cluster."""
     running = [job for job in context.running if workers_of(job)]
@@ -55,6 +56,7 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
             job_ids=tuple(job.job_id for job in idle),
             after_seconds=after_seconds,
         )
+            extent=granted.cpus or len(idle),
     # While all are idle, the finding above covers them. Each still counts from when it became idle.
     for job in idle:
         yield PendingFinding(

@@ -31,7 +31,7 @@ _SOURCES: dict[str, tuple[str, Severity, str]] = {
 }
 
 
-@rule("source-stale", order=60, needs=())
+@rule("source-stale", order=60, needs=(), harm="held up")
 def source_stale(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield sources that have stopped answering, or that have failed from the start.
 
@@ -61,7 +61,7 @@ def _never_answered(context: RuleContext, source: Source) -> bool:
     return source.name in _SOURCES and not is_first_request and source.name not in context.history.ever_answered
 
 
-@rule("adaptive-thrashing", order=170)
+@rule("adaptive-thrashing", order=170, harm="unused")
 def adaptive_thrashing(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield adaptive scaling that repeatedly submits jobs and cancels them.
 

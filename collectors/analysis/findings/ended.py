@@ -39,7 +39,7 @@ _ADVICE = {
 }
 
 
-@rule("lost-job", order=20)
+@rule("lost-job", order=20, harm="lost")
 def lost_job(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that have ended in SLURM but that the cluster object still counts.
 
@@ -62,7 +62,7 @@ def lost_job(context: RuleContext) -> Iterator[PendingFinding]:
         )
 
 
-@rule("job-failed", order=30, needs=(QUEUE,))
+@rule("job-failed", order=30, needs=(QUEUE,), harm="lost")
 def job_failed(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that have recently failed and that no cluster object still counts."""
     lost = {job.job_id for _, job in lost_jobs(context.snapshot)}
@@ -112,7 +112,7 @@ def _processes(jobs: Iterable[Job]) -> int | None:
     return None if most == 1 and None in numbers else most
 
 
-@rule("job-requeued", order=40, needs=(QUEUE,))
+@rule("job-requeued", order=40, needs=(QUEUE,), harm="lost")
 def job_requeued(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that SLURM has requeued, for example after a node failure or preemption."""
     for job in context.jobs:

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.findings.history import FindingHistory, Key
-from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, registered_rules
+from dasktop.collectors.analysis.findings.history import FindingHistory, Key, Rank
+from dasktop.collectors.analysis.findings.rule import HARMS, PendingFinding, Rule, RuleContext, registered_rules
 from dasktop.collectors.model.snapshot import SEVERITIES, Finding, Snapshot
 from dasktop.collectors.model.sources import answers
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -40,12 +40,14 @@ def find(
 
     Returns
     -------
-    The findings, most severe first, then in the order of the rules; and the history.
+    The findings, most severe first, then by the harm that they do and its extent, then in the order of the rules; and
+    the history.
     """
     history = (history or FindingHistory()).after(snapshot)
     context = RuleContext(snapshot, history, thresholds, zone)
     first_seen: dict[Key, datetime] = {}
     active: dict[Key, Finding] = {}
+    ranks: dict[Key, Rank] = {}
     for rule in registered_rules():
         if all(answers(context.snapshot.sources, source) for source in rule.needs):
             for pending in rule.check(context):
@@ -53,14 +55,21 @@ def find(
                 first_seen[key] = _since(pending, history.first_seen.get(key), context.now)
                 if (context.now - first_seen[key]).total_seconds() >= pending.after_seconds:
                     active[key] = _finding(rule.code, pending, first_seen[key])
+                    ranks[key] = _rank(rule, pending)
         elif all(
             answers(context.snapshot.sources, source) or _has_just_failed(context, source) for source in rule.needs
         ):
             first_seen |= _with_code(rule.code, history.first_seen)
             active |= _with_code(rule.code, history.active)
-    # The sort is stable: within a severity, the rules' order stays.
-    findings = sorted(active.values(), key=lambda finding: SEVERITIES.index(finding.severity), reverse=True)
-    return tuple(findings), replace(history, first_seen=first_seen, active=active)
+            ranks |= _with_code(rule.code, history.ranks)
+    # The sort is stable: of equal ones, the rules' order stays.
+    keys = sorted(active, key=ranks.__getitem__, reverse=True)
+    findings = tuple(active[key] for key in keys)
+    return findings, replace(history, first_seen=first_seen, active=active, ranks=ranks)
+
+
+def _rank(rule: Rule, pending: PendingFinding) -> Rank:
+    return SEVERITIES.index(pending.severity), HARMS.index(rule.harm), pending.extent
 
 
 def _since(pending: PendingFinding, first_seen: datetime | None, now: datetime) -> datetime:

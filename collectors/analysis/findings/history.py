@@ -24,6 +24,8 @@ older than the previous one, or later by more than this many times the usual int
 
 Key = tuple[str, str | None, str | None]
 """Identifies a finding: code, job id, and the worker or what else it is about."""
+Rank = tuple[int, int, int]
+"""How bad a finding is: its severity, its harm, and the extent of that; the highest is the worst."""
 WorkerKey = tuple[str | None, str]
 """A job id (``None``: outside SLURM) and a worker name: stays the same when a nanny restarts the worker."""
 ProcessKey = tuple[str, int | None]
@@ -73,6 +75,8 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     """The findings of the latest snapshot."""
 
     def after(self, snapshot: Snapshot) -> Self:
+    ranks: Mapping[Key, Rank] = {}
+    """How bad each of these is."""
         """Return the history with this snapshot in it; `first_seen` and `active` are updated by `evaluate.find`.
 
         After a gap no condition is known to have lasted, so durations start from zero.
@@ -80,7 +84,7 @@ class FindingHistory(Record, frozen=True, kw_only=True):
         now, history = snapshot.taken_at, self
         gap = None if self.taken_at is None else (now - self.taken_at).total_seconds()
         if gap is not None and self._is_break(gap):
-            history = replace(self, failing_since={}, first_seen={}, active={}, restarts={}, started_at={})
+            history = replace(self, failing_since={}, first_seen={}, active={}, ranks={}, restarts={}, started_at={})
         failing = {
             source.name: history.failing_since.get(source.name, now)
             for source in snapshot.sources

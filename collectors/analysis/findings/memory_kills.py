@@ -13,7 +13,7 @@ from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
 
 
-@rule("worker-killed-for-memory", order=115, needs=(DASK,))
+@rule("worker-killed-for-memory", order=115, needs=(DASK,), harm="lost")
 def worker_killed_for_memory(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield one finding for all workers killed recently, since a task that is too large moves to the next one.
 

@@ -11,7 +11,7 @@ from dasktop.collectors.model.snapshot import Job
 _WITHOUT_WORKERS = "job-without-workers"
 
 
-@rule(_WITHOUT_WORKERS, order=80)
+@rule(_WITHOUT_WORKERS, order=80, harm="unused")
 def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield running jobs that have no worker."""
     if _has_workers_of_unknown_job(context):
@@ -31,6 +31,7 @@ def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
             + ("(other programs run in it)" if is_used else f"({allocation_words(job.allocated)} unused)")
             + (f": {workers_words([departed.worker for departed in left])} left" if left else ""),
             advice="see its log" + ("" if is_used else f"; dasktop scale --release {command_id(job)} releases it"),
+            extent=job.allocated.cpus or 1,
             since=None if had_some else _started_at(context, job),
             after_seconds=context.thresholds.worker_missing_seconds
             if had_some
@@ -38,7 +39,7 @@ def job_without_workers(context: RuleContext) -> Iterator[PendingFinding]:
         )
 
 
-@rule("job-missing-workers", order=90)
+@rule("job-missing-workers", order=90, harm="unused")
 def job_missing_workers(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield running jobs that have some of their workers, but not all."""
     if _has_workers_of_unknown_job(context):

@@ -11,7 +11,7 @@ from dasktop.collectors.sources.slurm.reasons import HELD, Reason, advice_for, r
 from dasktop.collectors.text.format import counted
 
 
-@rule("jobs-not-submitted", order=10, needs=(DASK,))
+@rule("jobs-not-submitted", order=10, needs=(DASK,), harm="held up")
 def jobs_not_submitted(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield a cluster object whose jobs could not all be submitted. It does not retry by itself."""
     owner = context.snapshot.cluster.owner
@@ -29,7 +29,7 @@ def jobs_not_submitted(context: RuleContext) -> Iterator[PendingFinding]:
     )
 
 
-@rule("job-can-never-start", order=50, needs=(QUEUE,))
+@rule("job-can-never-start", order=50, needs=(QUEUE,), harm="held up")
 def job_can_never_start(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield pending jobs that will not start however long they wait."""
     for job, reason in _pending_jobs(context):

@@ -67,7 +67,7 @@ def threads_oversubscribed(context: RuleContext) -> Iterator[PendingFinding]:
             )
 
 
-@rule("threads-undersubscribed", order=200)
+@rule("threads-undersubscribed", order=200, harm="unused")
 def threads_undersubscribed(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs with too few worker threads for their CPUs, where tasks do not use several CPUs each either."""
     for job in context.running:

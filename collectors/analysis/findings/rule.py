@@ -6,7 +6,7 @@ Pure: a rule reads no clock and no source, and knows of no other rule.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dasktop.collectors.analysis.findings.history import FindingHistory, dask_read_at
 from dasktop.collectors.model.job_states import read_state
@@ -14,6 +14,11 @@ from dasktop.collectors.model.snapshot import Job, Severity, Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 
 DASK, QUEUE = "dask", "slurm.queue"
+Harm = Literal["risk", "unused", "lost", "held up"]
+"""What a condition does: something may go wrong · an allocation is not used · work was or will soon be lost · work will
+not go on unless somebody acts."""
+HARMS: tuple[Harm, ...] = ("risk", "unused", "lost", "held up")
+"""From the least to the worst."""
 CLOCK_SECONDS = 0.05
 """Precision of a reading's time, which is computed from its age and the snapshot's time."""
 
@@ -95,6 +100,8 @@ class PendingFinding(NamedTuple):
     """When the condition began, if the snapshot shows it; ``None``: when it was first seen."""
     after_seconds: float = 0.0
     """How long the condition has to last."""
+    extent: int = 1
+    """How many tasks, or CPUs of an allocation, it is about: of two with the same harm, the larger one comes first."""
 
 
 Check = Callable[[RuleContext], Iterator[PendingFinding]]
@@ -108,12 +115,16 @@ class Rule(NamedTuple):
     needs: tuple[str, ...] = (DASK, QUEUE)
     """Names of the sources that have to answer for the rule to run."""
     order: int = 0
+    harm: Harm = "risk"
+    """What its findings do: among those of the same severity, the worst harm comes first."""
 
 
 _registered: dict[str, Rule] = {}
 
 
-def rule(code: str, *, order: int, needs: tuple[str, ...] = (DASK, QUEUE)) -> Callable[[Check], Check]:
+def rule(
+    code: str, *, order: int, needs: tuple[str, ...] = (DASK, QUEUE), harm: Harm = "risk"
+) -> Callable[[Check], Check]:
     """Register the decorated function as a rule.
 
     Parameters
@@ -121,9 +132,11 @@ def rule(code: str, *, order: int, needs: tuple[str, ...] = (DASK, QUEUE)) -> Ca
     code
         The code of its findings, unique among the rules.
     order
-        Its place among findings of the same severity, lowest first; unique, in steps of ten.
+        Its place among findings that are equally bad, lowest first; unique, in steps of ten.
     needs
         Names of the sources that have to answer for it to run.
+    harm
+        What its findings do.
 
     Raises
     ------
@@ -134,7 +147,7 @@ def rule(code: str, *, order: int, needs: tuple[str, ...] = (DASK, QUEUE)) -> Ca
     def register(check: Check) -> Check:
         if code in _registered or any(order == other.order for other in _registered.values()):
             raise ValueError(f"another rule has the code {code!r} or the order {order}")
-        _registered[code] = Rule(code, check, needs, order)
+        _registered[code] = Rule(code, check, needs, order, harm)
         return check
 
     return register

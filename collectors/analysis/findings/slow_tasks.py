@@ -13,7 +13,7 @@ from dasktop.collectors.model.work import RunningTask, TaskName, Work
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
 
-@rule("tasks-stuck", order=105, needs=(DASK,))
+@rule("tasks-stuck", order=105, needs=(DASK,), harm="held up")
 def tasks_stuck(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers and tasks that wait for something: without CPU, for much longer than the other tasks take."""
     yield from _idle_workers(context)
@@ -37,6 +37,7 @@ def _idle_workers(context: RuleContext) -> Iterator[PendingFinding]:
             f"{waits}",
             advice="see its log; a worker that it needs results from may not answer. If it does not recover, "
             "restart it: client.restart_workers",
+            extent=worker.queued,
             after_seconds=max(context.another_reading_seconds, context.thresholds.tasks_stuck_seconds),
         )
 
@@ -73,6 +74,7 @@ def _idle_tasks(context: RuleContext) -> Iterator[PendingFinding]:
             advice="the call stack of its thread shows what it waits for",
             about=name,
             task_names=(name,),
+            extent=len(tasks),
             job_ids=tuple(dict.fromkeys(task.job_id for task in tasks if task.job_id is not None)),
             workers=on,
             after_seconds=0.0
@@ -116,8 +118,6 @@ def _is_seen_to_wait(task: RunningTask, thresholds: Thresholds) -> bool:
     return task.idle_seconds is not None and task.idle_seconds >= thresholds.task_waits_seconds
 
 
-def _uses_no_cpu(task: RunningTask, worker: Worker, limit_percent: float) -> bool:
-    """Return whether the thread of a task, else its whole worker, uses no CPU."""
 def _without_cpu(
     tasks: Sequence[RunningTask], workers: Mapping[str, tuple[Job | None, Worker]], thresholds: Thresholds
 ) -> str:
@@ -138,12 +138,14 @@ def _cpu_of_thread(task: RunningTask, worker: Worker) -> float | None:
     return next((thread.cpu_percent for thread in worker.threads if thread.task_key == task.key), None)
 
 
+def _uses_no_cpu(task: RunningTask, worker: Worker, limit_percent: float) -> bool:
+    """Return whether the thread of a task, else its whole worker, uses no CPU."""
     of_thread = _cpu_of_thread(task, worker)
     cpu = worker.cpu_percent if of_thread is None else of_thread
     return cpu is not None and cpu < limit_percent
 
 
-@rule("task-much-longer", order=107, needs=(DASK,))
+@rule("task-much-longer", order=107, needs=(DASK,), harm="held up")
 def task_much_longer(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield one finding for each task name with tasks that run much longer than those that have finished."""
     work = context.snapshot.work
@@ -166,6 +168,7 @@ def task_much_longer(context: RuleContext) -> Iterator[PendingFinding]:
             advice="the call stack of its thread shows what it does",
             about=name,
             task_names=(name,),
+            extent=len(tasks),
             job_ids=tuple(dict.fromkeys(task.job_id for task in tasks if task.job_id is not None)),
             workers=workers,
         )

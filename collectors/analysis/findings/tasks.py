@@ -18,7 +18,7 @@ LEAST_AT_ONE_PLACE = 3
 """Fewer failures on one worker, or in one job, tell nothing about it."""
 
 
-@rule("tasks-failed", order=15, needs=(DASK,))
+@rule("tasks-failed", order=15, needs=(DASK,), harm="held up")
 def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield one finding for all tasks that failed recently, except those that `worker_killed_for_memory` names."""
     work, seconds = context.snapshot.work, context.thresholds.tasks_failed_seconds
@@ -91,7 +91,7 @@ def _reason(failure: Failure) -> str:
     return reason_of(failure) or "unknown"
 
 
-@rule("tasks-unrunnable", order=55, needs=(DASK,))
+@rule("tasks-unrunnable", order=55, needs=(DASK,), harm="held up")
 def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield a finding for each requirement that no worker meets. Without workers, tasks only wait for the first one."""
     work = context.snapshot.work
@@ -114,6 +114,7 @@ def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
 def _requirement(task: UnrunnableTask) -> tuple[str, str] | None:
     """Return what no worker has, and the advice; ``None``: it has no requirement, so it waits for any worker."""
     if task.resources:
+            extent=len(tasks),
         needs = ", ".join(f"{name}={amount:g}" for name, amount in sorted(task.resources.items()))
         advice = f'start workers with --resources "{needs.replace(", ", " ")}", or submit the tasks without resources='
         return f"offers {needs}", advice

@@ -16,7 +16,7 @@ _BY_SLURM = "signal 15"
 """SLURM sends it to the processes of a job that it ends."""
 
 
-@rule("worker-died", order=117, needs=(DASK,))
+@rule("worker-died", order=117, needs=(DASK,), harm="lost")
 def worker_died(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield one finding for all workers that died recently though their jobs run, and that nobody restarted.
 

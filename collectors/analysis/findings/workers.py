@@ -65,7 +65,7 @@ def _not_in_their_job(context: RuleContext, job: Job, workers: Sequence[Worker])
     )
 
 
-@rule("worker-silent", order=100, needs=(DASK,))
+@rule("worker-silent", order=100, needs=(DASK,), harm="held up")
 def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers whose heartbeat is overdue."""
     workers = workers_with_jobs(context.snapshot)
@@ -89,12 +89,13 @@ def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
                 else "it hangs, was stopped, or a task holds the GIL"
             )
             + "; dask removes it after worker-ttl (default: 5 min)",
+            extent=worker.executing or 0,
             # A busy scheduler (in a notebook, for example) may answer dasktop before it processes heartbeats.
             after_seconds=context.another_reading_seconds,
         )
 
 
-@rule("worker-paused", order=110, needs=(DASK,))
+@rule("worker-paused", order=110, needs=(DASK,), harm="unused")
 def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers that dask has paused because of their memory: they start no new tasks."""
     for job, worker in workers_with_jobs(context.snapshot):
@@ -112,11 +113,12 @@ def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
             worker=worker.name,
             message=f"worker {worker.name} is paused{use}: it starts no new tasks",
             advice=worker_memory_advice(worker.nthreads),
+            extent=worker.nthreads or 1,
             after_seconds=context.thresholds.worker_paused_seconds,
         )
 
 
-@rule("worker-restarting", order=120, needs=(DASK,))
+@rule("worker-restarting", order=120, needs=(DASK,), harm="lost")
 def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers that restart often, other than by a client or because of their memory use.
 

@@ -41,6 +41,32 @@ def test_findings_are_sorted_by_severity_then_rule(monkeypatch):
     assert [found.message for found in watch(snapshot())] == ["2", "4", "3", "1", "5"]
 
 
+def test_worst_harm_and_largest_extent_come_first(monkeypatch):
+    unused = PendingFinding("warning", "unused", extent=400)
+    stuck = [PendingFinding("warning", f"stuck {number}", about=str(number), extent=number) for number in (1, 3)]
+    rules(
+        monkeypatch,
+        Rule("a", yields(PendingFinding("warning", "risk", extent=9000)), order=1),
+        Rule("b", yields(unused), order=2, harm="unused"),
+        Rule("c", yields(PendingFinding("warning", "lost")), order=3, harm="lost"),
+        Rule("d", yields(*stuck), order=4, harm="held up"),
+        Rule("e", yields(PendingFinding("error", "failed")), order=5),
+    )
+    expected = ["failed", "stuck 3", "stuck 1", "lost", "unused", "risk"]
+    assert [found.message for found in watch(snapshot())] == expected
+
+
+def test_findings_of_a_source_that_fails_keep_their_rank(monkeypatch):
+    rules(
+        monkeypatch,
+        Rule("a", yields(PendingFinding("warning", "seen")), needs=()),
+        Rule("b", yields(PendingFinding("warning", "kept")), needs=("dask",), harm="held up"),
+    )
+    one = snapshot(sources=(source("dask"),))
+    failing = replace(one, sources=(source("dask", state="stale", age_seconds=9.0),))
+    assert [found.message for found in watch(one, after(2, failing))] == ["kept", "seen"]
+
+
 def test_condition_becomes_a_finding_once_it_has_lasted(monkeypatch):
     rules(monkeypatch, Rule("a", yields(PendingFinding("info", "1", after_seconds=10))))
     one = snapshot()
