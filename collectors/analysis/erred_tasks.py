@@ -4,13 +4,13 @@ dask counts both as ``erred``. Which of them failed is known from the failures t
 how many others each one blocks. If they do not account for all erred tasks, older failures are missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.record import Record
-from dasktop.collectors.model.work import Computation, Progress, TaskName, TaskStates, Work
+from dasktop.collectors.model.work import Computation, Failure, Progress, TaskName, TaskStates, Work
 
 SPLIT_STATES = ("failed", "blocked")
 """Failed themselves · need a failed one; in place of ``erred``."""
@@ -82,6 +82,19 @@ def progress_states(progress: Progress) -> TaskStates:
     if progress.failed is None or progress.blocked is None:
         return {"erred": progress.erred or 0}
     return _split({"erred": progress.failed + progress.blocked}, progress.failed)
+
+
+def blocked_tasks(failures: Sequence[Failure], progress: Progress | None) -> int:
+    """Return how many tasks need one of these; each counts once if these are all that failed in the current work."""
+    if progress is not None and progress.failed == len(failures) and progress.blocked is not None:
+        return progress.blocked
+    return sum(failure.blocks or 0 for failure in failures)
+
+
+def in_current_work(number: int, progress: Progress | None) -> str:
+    """Return `` (4 in the current work)`` if not this number of tasks failed there, which the header shows."""
+    failed = None if progress is None else progress.failed
+    return "" if failed in (None, number) else f" ({failed:,} in the current work)"
 
 
 def _starts(work: Work) -> dict[str, datetime]:

@@ -209,6 +209,6 @@ def test_each_end_is_one_finding(finished):
     assert killed.message.endswith("; 1 task failed because of that: cube")
     assert (died.workers, died.job_ids) == (("on-signal",), (jobs["on-signal"],))
     assert re.fullmatch(f"worker on-signal died: {BY_SIGNAL}; 1 task was assigned to it", died.message)
-    assert failed.message.startswith(f"{len(EXCEPTIONS) + len(CAUSES) - 1} tasks failed within ")
+    assert failed.message.startswith(f"{len(EXCEPTIONS) + len(CAUSES)} tasks failed within ")
     assert "on-nanny" not in failed.workers
     assert {("job-failed", jobs["on-memory"]), ("job-failed", jobs["on-limit"])} <= found.keys()

@@ -212,7 +212,8 @@ def failed_work() -> Work:
         attempts=attempts,
         blocks=3,
     )
-    return replace(given, failures=(*(replace(one, node="n001") for one in given.failures or ()), killed))
+    failures = (*(replace(one, node="n001") for one in given.failures or ()), killed)
+    return replace(given, failures=failures, progress=replace(given.progress, failed=4, blocked=6))
 
 
 def names_of(names: Sequence[TaskName]) -> tuple[str, ...]:

@@ -106,10 +106,11 @@ class FailuresPage(TablePage[FailureRow]):
 
     def show_table(self) -> None:
         """Show the failed tasks and ended workers of the snapshot."""
-        failures, ends, pattern = self._failures, unexpected_ends(self._snapshot), self._view.pattern
+        work, pattern = self._snapshot.work, self._view.pattern
+        failures, ends = self._failures, unexpected_ends(self._snapshot)
         found = failure_rows(failures or (), ends, self._view.is_unfolded, self._order, pattern)
         is_empty = not failures and not ends
-        summary = "" if is_empty else failures_summary(failures, ends)
+        summary = "" if is_empty else failures_summary(failures, ends, None if work is None else work.progress)
         self._heads.show(summary, lambda cells: failure_heads(fit_failure_layout(cells)))
         message = UNKNOWN_FAILURES if failures is None else "No failed tasks."
         if pattern and not is_empty:

@@ -36,8 +36,8 @@ _COUNT = re.compile(r"(?:all )?(\d[\d,]*) (?=[a-z])")
 """The number that a message begins with."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _TICKING = """
-about again all and are assigned blocked data days from has have hours its job jobs kind last min more one showing
-starts task tasks the their them was were within worker workers
+about again all and are assigned blocked current data days from has have hours its job jobs kind last min more one
+showing starts task tasks the their them was were within work worker workers
 """
 _NOT_A_REASON = frozenset(_TICKING.split())
 """Words that come and go with numbers, places and times."""

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from dasktop.collectors.analysis.erred_tasks import blocked_tasks, in_current_work
 from dasktop.collectors.analysis.failures import FailureGroup, advice_for, grouped, reason_of
 from dasktop.collectors.model.snapshot import WorkerEvent
-from dasktop.collectors.model.work import Attempt, Failure
+from dasktop.collectors.model.work import Attempt, Failure, Progress
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.prose import Words
 from dasktop.tui.draw.times import local, moment
@@ -31,17 +32,25 @@ def failure_paragraphs(failures: Sequence[Failure] | None, now: datetime) -> Ite
         yield list(_group(group, now))
 
 
-def failures_summary(failures: Sequence[Failure] | None, ends: Sequence[WorkerEvent]) -> str:
-    """Return how many tasks failed and are blocked, and how many workers ended, in one line; ``None``: unknown."""
+def failures_summary(
+    failures: Sequence[Failure] | None, ends: Sequence[WorkerEvent], progress: Progress | None = None
+) -> str:
+    """Return how many tasks failed and are blocked, and how many workers ended, in one line; ``None``: unknown.
+
+    With the ``progress`` of the work, also how many failed in that, if it is another number.
+    """
     ended = f"{counted(len(ends), 'worker')} ended unexpectedly" if ends else ""
-    failed = "failed tasks are unknown" if failures is None else _summary(failures) if failures else "no failed tasks"
+    if failures is None:
+        failed = "failed tasks are unknown"
+    else:
+        failed = _summary(failures, progress) if failures else "no failed tasks"
     return "; ".join(filter(None, (failed, ended)))
 
 
-def _summary(failures: Sequence[Failure]) -> str:
-    blocked = sum(failure.blocks or 0 for failure in failures)
+def _summary(failures: Sequence[Failure], progress: Progress | None = None) -> str:
+    blocked = blocked_tasks(failures, progress)
     waiting = f"; {counted(blocked, 'task')} blocked by {'it' if len(failures) == 1 else 'them'}" if blocked else ""
-    return f"{counted(len(failures), 'failed task')}{waiting}"
+    return f"{counted(len(failures), 'failed task')}{in_current_work(len(failures), progress)}{waiting}"
 
 
 def _group(group: FailureGroup, now: datetime) -> Iterator[Words]:

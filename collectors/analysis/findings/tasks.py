@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from dasktop.collectors.analysis.erred_tasks import blocked_tasks, in_current_work
 from dasktop.collectors.analysis.failures import grouped, reason_of
 from dasktop.collectors.analysis.findings.memory_kills import failed_of_memory, recent_memory_kills
 from dasktop.collectors.analysis.findings.phrases import job_name
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.snapshot import Snapshot
-from dasktop.collectors.model.work import Failure, UnrunnableTask
+from dasktop.collectors.model.work import Failure, Progress, UnrunnableTask
 from dasktop.collectors.text.format import counted, listed, plain_duration
 
 MAX_GROUPS = 3
@@ -20,36 +21,42 @@ LEAST_AT_ONE_PLACE = 3
 
 @rule("tasks-failed", order=15, needs=(DASK,), harm="held up")
 def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
-    """Yield one finding for all tasks that failed recently, except those that `worker_killed_for_memory` names."""
+    """Yield one finding for all tasks that failed recently, unless `worker_killed_for_memory` names all of them.
+
+    Its number is that of the header, or it has both.
+    """
     work, seconds = context.snapshot.work, context.thresholds.tasks_failed_seconds
     earliest = context.now - timedelta(seconds=seconds)
     named = {(one.key, one.at) for one in failed_of_memory(context.snapshot, recent_memory_kills(context))}
-    recent = [
-        failure
-        for failure in (work.failures if work is not None else None) or ()
-        if failure.at >= earliest and (failure.key, failure.at) not in named
-    ]
-    if not recent:
+    recent = [failure for failure in (work.failures if work is not None else None) or () if failure.at >= earliest]
+    if work is None or all((failure.key, failure.at) in named for failure in recent):
         return
     groups = sorted(grouped(recent), key=lambda group: (-len(group.failures), group.failures[0].at))
     # In an order that further failures do not change.
     shown = sorted(groups[:MAX_GROUPS], key=lambda group: group.failures[0].at)
     parts = [f"{group.task_name} ({len(group.failures)}): {_reason(group.newest)}" for group in shown]
     more = f"; {counted(len(groups) - MAX_GROUPS, 'more kind')}" if len(groups) > MAX_GROUPS else ""
-    blocked = sum(failure.blocks or 0 for failure in recent)
+    blocked = blocked_tasks(recent, work.progress)
     by = "it" if len(recent) == 1 else "them"
     place = _place(recent, context.snapshot)
     yield PendingFinding(
         severity="error",
-        message=f"{counted(len(recent), 'task')} failed within {plain_duration(int(seconds))}"
-        + f"{place.words}: {'; '.join(parts)}{more}"
+        message=f"{_number(len(recent), work.progress)} failed within {plain_duration(int(seconds))}"
+        + f"{in_current_work(len(recent), work.progress)}{place.words}: {'; '.join(parts)}{more}"
         + (f"; {counted(blocked, 'task')} blocked by {by}" if blocked else ""),
         advice="dasktop failures prints their tracebacks, and why the workers of killed tasks ended",
         job_ids=place.job_ids,
         workers=place.workers,
         task_names=tuple(dict.fromkeys(group.task_name for group in (*shown, *groups))),
+        extent=len(recent) + blocked,
         since=min(failure.at for failure in recent),
     )
+
+
+def _number(recent: int, progress: Progress) -> str:
+    """Return ``3 tasks``, or ``100 or more tasks`` if the scheduler may have dropped some."""
+    may_be_more = progress.failed is None and (progress.erred or 0) > recent
+    return f"{recent:,} or more tasks" if may_be_more else counted(recent, "task")
 
 
 class _Place(NamedTuple):
@@ -107,6 +114,7 @@ def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
             advice=advice,
             about=requirement,
             task_names=tuple(names),
+            extent=len(tasks),
             after_seconds=max(context.another_reading_seconds, context.thresholds.tasks_unrunnable_seconds),
         )
 
@@ -114,7 +122,6 @@ def tasks_unrunnable(context: RuleContext) -> Iterator[PendingFinding]:
 def _requirement(task: UnrunnableTask) -> tuple[str, str] | None:
     """Return what no worker has, and the advice; ``None``: it has no requirement, so it waits for any worker."""
     if task.resources:
-            extent=len(tasks),
         needs = ", ".join(f"{name}={amount:g}" for name, amount in sorted(task.resources.items()))
         advice = f'start workers with --resources "{needs.replace(", ", " ")}", or submit the tasks without resources='
         return f"offers {needs}", advice

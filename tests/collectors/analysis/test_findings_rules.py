@@ -13,6 +13,7 @@ from dasktop.collectors.analysis import findings
 from dasktop.collectors.analysis.findings import RULES
 from dasktop.collectors.analysis.findings.rule import rule
 from dasktop.collectors.model.snapshot import Adaptive, Allocated, ChildProcess, Fate, Transfers, Used, WorkerEvent
+from dasktop.collectors.model.work import Progress
 from tests.support.findings_watch import after, codes, healthy_job, healthy_workers, over, seen, watch, with_workers
 from tests.support.snapshots import GIB, TAKEN_AT, cluster, ended, job, pending, source, thread, worker
 from tests.support.work import attempt, failure, running_task, task_name, unrunnable_task, work
@@ -501,7 +502,8 @@ def test_memory_kill_names_the_tasks_that_failed_of_it():
     other = failure(
         "other-1", task_name="other", attempts=(attempt("a", address="tcp://a", at=killed.at + timedelta(hours=1)),)
     )
-    shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other)))
+    progress = Progress(done=40, total=100, failed=2, blocked=4)
+    shown = replace(both(1, 2, (killed,)), work=work(failures=(failed, other), progress=progress))
     found = only("worker-killed-for-memory", shown)
     assert found.message.endswith(
         "; 1,024 MiB used; 1 task failed because of that: regrid; 1 other task assigned to it was rescheduled"
@@ -1135,7 +1137,9 @@ def dask_fails_for(seconds: float):
 
 
 def computing(**parts: object):
-    return seen([healthy_job()], work=work(**{"failures": (), "unrunnable": ()} | parts))
+    failures = tuple(parts.get("failures", ()))
+    progress = Progress(done=40, total=100, failed=len(failures), blocked=sum(one.blocks or 0 for one in failures))
+    return seen([healthy_job()], work=work(**{"failures": (), "unrunnable": (), "progress": progress} | parts))
 
 
 def failed_ago(seconds: float, **values: object):
@@ -1399,3 +1403,20 @@ def test_unrunnable_tasks_name_what_no_worker_has(values, words):
 def test_tasks_without_any_worker_only_wait():
     nobody = seen([pending("4715", "Priority")], work=work(failures=()))
     assert "tasks-unrunnable" not in codes(*lasting(60, nobody))
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(done=40, total=100, failed=2, blocked=3), "2 tasks failed within 30 min: "),
+        (Progress(done=40, total=100, failed=3, blocked=3), "2 tasks failed within 30 min (3 in the current work): "),
+        (Progress(done=40, total=100, failed=0, blocked=0), "2 tasks failed within 30 min (0 in the current work): "),
+        (Progress(done=40, total=100, failed=None, blocked=None, erred=9), "2 or more tasks failed within 30 min: "),
+        (Progress(done=40, total=100, failed=None, blocked=None), "2 tasks failed within 30 min: "),
+    ],
+)
+def test_number_of_failed_tasks_is_that_of_the_header_or_both_are_named(progress, words):
+    failures = failed_ago(60), failed_ago(30, key="b")
+    found = only("tasks-failed", computing(failures=failures, progress=progress))
+    assert found.message.startswith(f"{words}regrid (2): ")
+    assert found.message.endswith(f"; {3 if progress.failed == 2 else 4} tasks blocked by them"), "each once, if known"
+
+
