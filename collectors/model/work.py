@@ -91,7 +91,7 @@ class Computation(Record, frozen=True, kw_only=True):
 
 
 class RunningTask(Record, frozen=True, kw_only=True):
-    """A task that a worker runs, as of the worker's last heartbeat."""
+    """A task that a worker ran at its last heartbeat."""
 
     key: str
     task_name: str
@@ -100,6 +100,7 @@ class RunningTask(Record, frozen=True, kw_only=True):
     address: str | None = None
     job_id: str | None = None
     seconds: float
+    """How long it had run when it was read, see `Work.running_at`."""
     typical_seconds: float | None = None
     """Mean of those of its name that have finished."""
     idle_seconds: float | None = None
@@ -209,6 +210,8 @@ class Work(Record, frozen=True, kw_only=True):
     """The longest mean time of a name whose tasks were all forgotten since tasks have been left; ``None``: none."""
     running: tuple[RunningTask, ...] | None = None
     """The longest running ones, as they were at most some polls ago; ``None``: not asked."""
+    running_at: datetime | None = None
+    """When these were read."""
     failures: tuple[Failure, ...] | None = None
     """The newest last; ``None``: this scheduler does not keep them."""
     unrunnable: tuple[UnrunnableTask, ...] = ()

@@ -205,7 +205,8 @@ def _activities(row: NameRow, activities: Sequence[TaskActivity] | None) -> Iter
 def _tasks(work: Work, names: Collection[str], now: datetime, *, is_running: bool) -> Iterator[Section]:
     """Yield the running, failed and unrunnable tasks of some names."""
     if is_running:
-        yield Section("LONGEST RUNNING", list(_running(work.running, names)), is_wide=True)
+        read = "" if work.running_at is None else f" AT {local(work.running_at):%H:%M:%S}"
+        yield Section(f"LONGEST RUNNING{read}", list(_running(work.running, names)), is_wide=True)
     yield Section("FAILED", list(_failed(work, names, now)), is_wide=True, wraps=True)
     yield Section(CANNOT_RUN.upper(), list(_unrunnable(work, names)), is_wide=True, wraps=True)
 

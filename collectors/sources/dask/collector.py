@@ -108,7 +108,9 @@ class DaskCollector:
             reading, workers=self._longest_tasks.completed(reading.longest, scheduler_id, reading.workers)
         )
         self._workers = len(reading.workers)
-        work = self._work.after(reading.work, scheduler_id, reading.now, taken_at, self._events.name_of)
+        work = self._work.after(
+            reading.work, scheduler_id, reading.now, taken_at, self._events.name_of, reading.workers
+        )
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
             self._events.note_starts(workers)

@@ -1,12 +1,13 @@
 """Request and decode what the scheduler computes; see `shipped_work` for the form of the answer. Does no I/O."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
+from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.model.work import (
     Attempt,
     Computation,
@@ -66,6 +67,7 @@ class _Kept:
         self.failures: deque[Failure] | None = None
         self.code: dict[str, tuple[str, ...] | None] = {}
         self.running: tuple[RunningTask, ...] | None = None
+        self.running_at: datetime | None = None
         self.activities: tuple[TaskActivity, ...] | None = None
         self.activities_at: float | None = None
         self.progress = ProgressTracker()
@@ -119,11 +121,18 @@ class WorkReader:
         }
 
     def after(
-        self, answer: object, scheduler_id: str | None, now: float | None, taken_at: datetime, worker_name: NameOf
+        self,
+        answer: object,
+        scheduler_id: str | None,
+        now: float | None,
+        taken_at: datetime,
+        worker_name: NameOf,
+        workers: Sequence[Worker] = (),
     ) -> Work | None:
         """Return the work according to an answer and earlier ones; ``None`` if the scheduler does not report it.
 
-        ``now`` is the scheduler's time in seconds since 1970, and ``taken_at`` that of this host.
+        ``now`` is the scheduler's time in seconds since 1970, and ``taken_at`` that of this host. ``workers`` are those
+        of the same answer: how long ago each sent a heartbeat.
         """
         if scheduler_id != self._kept.scheduler_id:
             self._kept = _Kept(scheduler_id)
@@ -145,7 +154,9 @@ class WorkReader:
         self._add_failures(fields, skew, worker_name)
         if fields.get("running") is not None:
             rows = _rows(fields["running"], RUNNING_FIELDS)
-            kept.running = tuple(task for row in rows if (task := _running(row, worker_name)))
+            silent = {worker.address: worker.last_seen_seconds or 0.0 for worker in workers}
+            kept.running = tuple(task for row in rows if (task := _running(row, worker_name, silent)))
+            kept.running_at = taken_at
         if fields.get("activities") is not None:
             kept.activities = tuple(_activities(fields["activities"]))
         if fields.get("activities") is not None or kept.activities_at is None:
@@ -160,6 +171,7 @@ class WorkReader:
             running=None
             if running is None
             else tuple(replace(task, typical_seconds=typical.get(task.task_name)) for task in running),
+            running_at=kept.running_at,
             failures=failures,
             unrunnable=tuple(
                 waiting for row in _rows(fields.get("unrunnable"), UNRUNNABLE_FIELDS) if (waiting := _unrunnable(row))
@@ -340,7 +352,8 @@ def _unrunnable(row: dict[str, Any]) -> UnrunnableTask | None:
     )
 
 
-def _running(row: dict[str, Any], worker_name: NameOf) -> RunningTask | None:
+def _running(row: dict[str, Any], worker_name: NameOf, silent: Mapping[str, float]) -> RunningTask | None:
+    """Return a running task. Workers report times by heartbeat: ``silent`` has how long ago that was, by address."""
     key, seconds, address = as_text(row["key"]), as_seconds(row["seconds"]), as_text(row["worker"])
     if key is None or seconds is None:
         return None
@@ -349,7 +362,7 @@ def _running(row: dict[str, Any], worker_name: NameOf) -> RunningTask | None:
         task_name=as_text(row["name"]) or key,
         worker=worker_name(address) or address,
         address=address,
-        seconds=seconds,
+        seconds=round(seconds + silent.get(address or "", 0.0), 3),
     )
 
 

@@ -14,6 +14,7 @@ from dasktop.collectors.sources.dask.work_reading import (
     SECONDS_BETWEEN_ACTIVITIES,
     WorkReader,
 )
+from tests.support.snapshots import worker
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SCHEDULER_NOW = 1_772_625_600.0
@@ -192,6 +193,21 @@ def test_running_tasks_are_requested_every_fifth_poll() -> None:
     assert wanted == [True, *[False] * (POLLS_BETWEEN_RUNNING - 1)] * 2
     [task] = work.running or ()
     assert (task.key, task.worker, task.seconds, task.typical_seconds) == ("load-5", "w-1", 12.0, 0.5)
+
+
+def test_running_tasks_are_as_old_as_the_column_now_says() -> None:
+    """Workers report times by heartbeat."""
+    parts = answer(names=[name_row(memory=4)], running=[["a", "load", "tcp://b", 12.0], ["b", "load", "tcp://c", 9.0]])
+    workers = (worker(address="tcp://b", last_seen_seconds=1.25), worker(address="tcp://d"))
+    reader = WorkReader(lambda: 0.0)
+    reader.request()
+    read = reader.after(parts, "s", SCHEDULER_NOW, NOW, lambda _: None, workers)
+    nothing = answer(names=[name_row(memory=4)], running=None)
+    later = reader.after(nothing, "s", SCHEDULER_NOW, NOW + timedelta(seconds=4), lambda _: None)
+    for shown in (read, later):
+        assert shown is not None
+        assert shown.running_at == NOW
+        assert [task.seconds for task in shown.running or ()] == [13.25, 9.0]
 
 
 @pytest.mark.parametrize(("workers", "polls_between"), [(0, 1), (MOST_SMALL, 1), (MOST_SMALL + 1, 10)])
