@@ -194,6 +194,10 @@ class Worker(Record, frozen=True, kw_only=True):
     In clusters of more than 200 workers, this and the time are as they were at most some polls ago."""
     longest_task_seconds: float | None = None
     """How long that task has run."""
+    waiting_seconds: float | None = None
+    """For how long its threads have been seen to only wait: all run tasks, use hardly any CPU and are hardly ever
+    woken, so they move no data; and it has no child process. ``None``: not asked, since it uses its CPUs or has idle
+    threads, or unknown."""
 
 
 class Task(Record, frozen=True, kw_only=True):

@@ -136,6 +136,14 @@ class Thresholds(Record, frozen=True, kw_only=True):
     idle_cpu_percent: Annotated[_Percent, Meta(description="… unless the job uses this share of its CPUs or more.")] = (
         10.0
     )
+    threads_waiting_seconds: Annotated[
+        _Seconds,
+        Meta(description="Report a worker all of whose threads have run tasks that only wait for this long."),
+    ] = 300.0
+    memory_unused_percent: Annotated[
+        _Percent, Meta(description="Report a job that has used at most this share of its memory…")
+    ] = 20.0
+    memory_unused_seconds: Annotated[_Seconds, Meta(description="… since it started, at least this long ago.")] = 3600.0
     owner_forgets_seconds: Annotated[
         _Seconds,
         Meta(

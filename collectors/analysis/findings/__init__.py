@@ -15,6 +15,7 @@ from dasktop.collectors.analysis.findings import (
     slow_tasks,
     spilling,
     tasks,
+    waste,
     worker_deaths,
     workers,
 )
@@ -34,6 +35,7 @@ FAMILIES = (
     slow_tasks,
     spilling,
     tasks,
+    waste,
     worker_deaths,
     workers,
 )

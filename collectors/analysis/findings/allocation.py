@@ -15,6 +15,8 @@ from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, whole_minutes
 
 _IDLE = "idle-allocation"
+SOONER_IF_OTHERS_WAIT = 5
+"""dask moves tasks that wait to idle workers within seconds, unless their restrictions or results prevent it."""
 
 
 @rule("walltime-ending", order=70, harm="lost")
@@ -33,9 +35,9 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
             job_id=job.job_id,
             message=f"{job_name(job)} ends in {whole_minutes(job.time_left_seconds or 0)} with {what}",
             advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))) + _other_programs_end([job]),
+            extent=running,
         )
 
-            extent=running,
 
 @rule(_IDLE, order=190, harm="unused")
 def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
@@ -54,21 +56,32 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"all {len(idle)} jobs have been idle{_for(context, None)} ({allocation_words(granted)} unused)",
             advice=_release_all(stranded_results(context.snapshot, _workers(idle))) + _other_programs_end(idle),
             job_ids=tuple(job.job_id for job in idle),
+            extent=granted.cpus or len(idle),
             after_seconds=after_seconds,
         )
-            extent=granted.cpus or len(idle),
     # While all are idle, the finding above covers them. Each still counts from when it became idle.
+    others_wait = bool(idle) and any(worker.queued for worker in _workers(running))
+    meanwhile = ", while tasks wait on other workers" if others_wait else ""
     for job in idle:
         yield PendingFinding(
             severity="info" if len(idle) == len(running) else "warning",
             job_id=job.job_id,
             message=f"{job_name(job)} has been idle{_for(context, job.job_id)} "
-            f"({allocation_words(job.allocated)} unused)",
+            f"({allocation_words(job.allocated)} unused){meanwhile}",
             advice=f"dasktop scale --release {command_id(job)} releases it"
             + _once_released(stranded_results(context.snapshot, _workers([job])))
             + _other_programs_end([job]),
-            after_seconds=after_seconds if len(idle) == 1 or len(idle) < len(running) else float("inf"),
+            extent=job.allocated.cpus or 1,
+            after_seconds=_idle_seconds(context, others_wait=others_wait)
+            if len(idle) == 1 or len(idle) < len(running)
+            else float("inf"),
         )
+
+
+def _idle_seconds(context: RuleContext, *, others_wait: bool) -> float:
+    """Return how long a job has to be idle: not as long if it could run tasks that wait elsewhere."""
+    seconds = context.thresholds.idle_seconds
+    return seconds / SOONER_IF_OTHERS_WAIT if others_wait else seconds
 
 
 def _is_idle(context: RuleContext, job: Job) -> bool:

@@ -57,6 +57,8 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     restarts: Mapping[WorkerKey, tuple[datetime, ...]] = {}
     most_workers: Mapping[str, int] = {}
     """By running job, the highest number of workers that it has had."""
+    most_memory: Mapping[str, int] = {}
+    """By running job, the highest memory use that was seen, in bytes."""
     requeued_at: Mapping[str, datetime] = {}
     """By job, when it was seen to be requeued."""
     running: frozenset[str] | None = None
@@ -73,10 +75,10 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     """Since when each condition has held without interruption, whether reported or not."""
     active: Mapping[Key, Finding] = {}
     """The findings of the latest snapshot."""
-
-    def after(self, snapshot: Snapshot) -> Self:
     ranks: Mapping[Key, Rank] = {}
     """How bad each of these is."""
+
+    def after(self, snapshot: Snapshot) -> Self:
         """Return the history with this snapshot in it; `first_seen` and `active` are updated by `evaluate.find`.
 
         After a gap no condition is known to have lasted, so durations start from zero.
@@ -173,6 +175,10 @@ class FindingHistory(Record, frozen=True, kw_only=True):
             restarts=restarts,
             most_workers={
                 job_id: max(self.most_workers.get(job_id, 0), _count_workers(job)) for job_id, job in running.items()
+            },
+            most_memory={
+                job_id: max(self.most_memory.get(job_id, 0), job.used.memory_bytes or 0)
+                for job_id, job in running.items()
             },
         )
 

@@ -115,6 +115,7 @@ class DaskCollector:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
             self._events.note_starts(workers)
             work = await self._with_waits(connection, reading, work)
+            workers = self._waits.in_workers(workers)
         else:
             workers = tuple(WorkerReading(worker=worker) for worker in reading.workers)
         return DaskReading(
@@ -133,7 +134,7 @@ class DaskCollector:
         """Return the work with how long tasks have been seen to wait that run suspiciously long."""
         if work is None:
             return None
-        if addresses := self._waits.to_ask(work):
+        if addresses := self._waits.to_ask(work, reading.workers):
             asked = [worker for worker in reading.workers if worker.address in addresses]
             for worker, answer in await self._worker_probe.read_waits(connection, asked):
                 self._waits.note(worker, answer)

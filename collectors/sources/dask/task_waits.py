@@ -5,11 +5,12 @@ that waits for the GIL wakes 200 times per second, one that receives data with e
 started is a child process of the worker.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
+from dasktop.collectors.model.readings import WorkerReading
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.model.work import RunningTask, Work
@@ -24,6 +25,14 @@ SUSPECT_FACTOR = 10.0
 """… and for at least this many times the longest mean time of a task name."""
 MOST_WORKERS = 20
 """The maximum number of workers that are asked; those with the longest running tasks come first."""
+WASTEFUL_CPU_SHARE = 0.1
+"""A worker that uses less than this share of its threads, all of which run tasks, is asked, too …"""
+MOST_WASTEFUL = 20
+"""… but at most this number of them."""
+WAITING_CPU_SHARE = 0.05
+WAITING_WAKEUPS_PER_SECOND = 20.0
+"""Limits up to which a thread that runs one task after the other counts as waiting: dask itself wakes it some times for
+each task. One that reads a file or receives data is woken with each block or packet."""
 IDLE_CPU_SHARE = 0.01
 IDLE_WAKEUPS_PER_SECOND = 5.0
 """Limits up to which a thread counts as waiting. They allow for a loop that sleeps between checks."""
@@ -39,10 +48,17 @@ class _Run(Record, frozen=True, kw_only=True):
 
     def has_waited_since(self, before: "_Run") -> bool:
         """Return whether it has hardly run since; not if a thread has ended, whose sums are missing."""
+        return self._is_within(before, IDLE_CPU_SHARE, IDLE_WAKEUPS_PER_SECOND)
+
+    def has_hardly_run_since(self, before: "_Run") -> bool:
+        """Return the same for a thread that may have run several tasks since."""
+        return self._is_within(before, WAITING_CPU_SHARE, WAITING_WAKEUPS_PER_SECOND)
+
+    def _is_within(self, before: "_Run", cpu_share: float, wakeups_per_second: float) -> bool:
         seconds = self.at - before.at
         return (
-            0 <= self.cpu_seconds - before.cpu_seconds <= IDLE_CPU_SHARE * seconds
-            and 0 <= self.wakeups - before.wakeups <= IDLE_WAKEUPS_PER_SECOND * seconds
+            0 <= self.cpu_seconds - before.cpu_seconds <= cpu_share * seconds
+            and 0 <= self.wakeups - before.wakeups <= wakeups_per_second * seconds
         )
 
 
@@ -59,10 +75,22 @@ class _Process(Record, frozen=True, kw_only=True):
     """A worker, as it was last read."""
 
     pid: int | None
+    at: float
+    """On the worker's own monotonic clock."""
     others: _Run | None
     """The threads that run neither a task nor the event loop."""
     threads: Mapping[str, _Thread]
     """By the key of their task."""
+    waiting_seconds: float | None = None
+    """For how long all its threads have been seen to wait; ``None``: unknown."""
+
+    def has_waited_since(self, before: "_Process", threads: int) -> bool:
+        """Return whether so many threads have run tasks, and hardly anything else."""
+        runs = {thread.native_id: thread.run for thread in before.threads.values()}
+        pairs = [(thread.run, runs.get(thread.native_id)) for thread in self.threads.values()]
+        return len(pairs) >= threads and all(
+            earlier is not None and run.has_hardly_run_since(earlier) for run, earlier in pairs
+        )
 
 
 class TaskWaits:
@@ -79,14 +107,15 @@ class TaskWaits:
         self._asked_at: float | None = None
         self._known: dict[str, _Process] = {}  # by address
 
-    def to_ask(self, work: Work) -> frozenset[str]:
-        """Return the addresses of the workers to ask now; forget the others if any are due."""
+    def to_ask(self, work: Work, workers: Sequence[Worker] = ()) -> frozenset[str]:
+        """Return the addresses of the workers to ask now, of all workers; forget the others if any are due."""
         now = self._clock()
         if self._asked_at is not None and now - self._asked_at < SECONDS_BETWEEN:
             return frozenset()
         self._asked_at = now
+        wasteful = [worker.address for worker in workers if _is_wasteful(worker)][:MOST_WASTEFUL]
         addresses = frozenset(
-            list(dict.fromkeys(task.address for task in _suspects(work) if task.address))[:MOST_WORKERS]
+            [*list(dict.fromkeys(task.address for task in _suspects(work) if task.address))[:MOST_WORKERS], *wasteful]
         )
         self._known = {address: known for address, known in self._known.items() if address in addresses}
         return addresses
@@ -102,19 +131,38 @@ class TaskWaits:
         threads = dict(found for row in fields if (found := _thread(row, at)))
         others = _run((*as_tuple(answer.get("others")), None, None)[:2], at)
         has_children = answer.get("has_children")
+        process = _Process(pid=worker.pid, at=at, others=others, threads=threads)
         if before is not None and before.pid == worker.pid and isinstance(has_children, bool):
             is_alone = others is not None and before.others is not None and others.has_waited_since(before.others)
-            threads = {
-                key: _after(before.threads.get(key), thread, has_children=has_children, is_alone=is_alone)
-                for key, thread in threads.items()
-            }
-        self._known[worker.address] = _Process(pid=worker.pid, others=others, threads=threads)
+            waits = _is_wasteful(worker) and process.has_waited_since(before, worker.nthreads or 0)
+            waits = waits and is_alone and not has_children
+            process = replace(
+                process,
+                waiting_seconds=round((before.waiting_seconds or 0.0) + at - before.at, 3) if waits else None,
+                threads={
+                    key: _after(before.threads.get(key), thread, has_children=has_children, is_alone=is_alone)
+                    for key, thread in threads.items()
+                },
+            )
+        self._known[worker.address] = process
 
     def completed(self, work: Work) -> Work:
         """Return the work with the times for which tasks have waited, as of the last answers."""
         if not self._known or not work.running:
             return work
         return replace(work, running=tuple(map(self._completed, work.running)))
+
+    def in_workers(self, workers: Sequence[WorkerReading]) -> tuple[WorkerReading, ...]:
+        """Return the workers with the times for which all their threads have waited, as of the last answers."""
+        seconds = {address: known.waiting_seconds for address, known in self._known.items() if known.waiting_seconds}
+        if not seconds:
+            return tuple(workers)
+        return tuple(
+            replace(one, worker=replace(one.worker, waiting_seconds=seconds[one.worker.address]))
+            if one.worker.address in seconds
+            else one
+            for one in workers
+        )
 
     def _completed(self, task: RunningTask) -> RunningTask:
         process = self._known.get(task.address or "")
@@ -129,6 +177,14 @@ def _suspects(work: Work) -> list[RunningTask]:
         return []
     least = max(SUSPECT_SECONDS, SUSPECT_FACTOR * max(means))
     return [task for task in work.running or () if task.seconds >= least]
+
+
+def _is_wasteful(worker: Worker) -> bool:
+    """Return whether all threads of a worker run tasks, and hardly use the CPU."""
+    threads, cpu = worker.nthreads, worker.cpu_percent
+    if not threads or cpu is None or (worker.executing or 0) < threads:
+        return False
+    return cpu < 100 * WASTEFUL_CPU_SHARE * threads
 
 
 def _run(values: tuple[Any, ...], at: float) -> _Run | None:

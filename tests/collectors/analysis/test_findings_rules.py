@@ -509,7 +509,7 @@ def test_memory_kill_names_the_tasks_that_failed_of_it():
         "; 1,024 MiB used; 1 task failed because of that: regrid; 1 other task assigned to it was rescheduled"
     )
     assert found.severity == "error"
-    assert only("tasks-failed", shown).message.startswith("1 task failed within 30 min: other (1): ")
+    assert only("tasks-failed", shown).message.startswith("2 tasks failed within 30 min: regrid (1): ")
     assert "tasks-failed" not in codes(replace(shown, work=work(failures=(failed,))))
 
 
@@ -727,6 +727,69 @@ def test_spilling_to_other_file_systems(file_system):
     assert codes(spilled(GIB, file_system)) == []
 
 
+# -- allocations that are used for nothing
+
+
+def test_threads_that_only_wait():
+    found = only("threads-only-wait", threads_waiting(300.0))
+    assert (found.severity, found.job_id, found.task_names) == ("warning", "4709", ("fetch", "store"))
+    assert found.workers == ("SLURMCluster-0-0", "SLURMCluster-0-1")
+    assert found.message == (
+        "job 4709: 6 of 12 threads run tasks of fetch, store but have only waited for 5 min: they use no CPU and move "
+        "no data"
+    )
+
+
+def test_threads_that_wait_for_programs_are_not_reported():
+    shown = threads_waiting(300.0)
+    used = Used(cpu_percent=1200.0, memory_bytes=GIB, threads_busy=12, cpu_source="slurm")
+    assert codes(replace(shown, jobs=(replace(shown.jobs[0], used=used),))) == []
+
+
+def test_tasks_that_hang_are_reported_once():
+    hangs = waiting_task(600.0, idle=400.0, longest_task_name="fill", waiting_seconds=400.0)
+    assert "threads-only-wait" not in codes(hangs, after(2, hangs))
+
+
+def test_memory_that_is_never_used():
+    found = only("memory-unused", unused(3 * GIB))
+    assert (found.severity, found.job_ids) == ("info", ("4709",))
+    assert found.message == "job 4709 has used at most 3 GiB of 16 GiB of memory since the start"
+
+
+def test_jobs_that_never_use_their_memory_are_one_finding():
+    jobs = [unused(3 * GIB, "4709").jobs[0], unused(2 * GIB, "4710", granted=32 * GIB).jobs[0]]
+    found = only("memory-unused", seen(jobs))
+    assert found.job_ids == ("4709", "4710")
+    assert found.message == "2 jobs each have used at most 3 GiB of 16 GiB or more of memory since the start"
+
+
+def test_memory_that_was_seen_to_be_used_counts():
+    """Also if it is free again, and between SLURM's samples."""
+    most = with_workers(job(started_at=TAKEN_AT - timedelta(hours=2)), healthy_workers(memory_bytes=GIB))
+    shown = unused(3 * GIB)
+    assert codes(seen([most]), after(2, shown)) == []
+
+
+def test_memory_without_slurms_samples_has_to_be_watched():
+    shown = unused(None)
+    assert over(3598, shown) == []
+    assert over(3602, shown) == ["memory-unused"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"most": int(3.3 * GIB)},
+        {"most": GIB // 2, "granted": 4 * GIB, "memory_limit_bytes": GIB},
+        {"hours": 0.9},
+        {"spilled_bytes": 1},
+    ],
+)
+def test_memory_that_is_needed(values):
+    assert codes(unused(**{"most": 3 * GIB} | values)) == []
+
+
 # -- limits
 
 
@@ -856,11 +919,20 @@ def test_short_job_ends_in_its_last_quarter():
 
 def test_idle_job_is_reported():
     idle = with_workers(job("4710"), healthy_workers(1, executing=0, queued=0, cpu_percent=2.0))
-    both = seen([healthy_job("4709"), idle])
+    both = seen([with_workers(job("4709"), healthy_workers(queued=0)), idle])
     assert over(599, both) == []
     (found,) = watch(both, after(600, both))
     assert (found.code, found.severity, found.job_id) == ("idle-allocation", "warning", "4710")
     assert found.message == "job 4710 has been idle for 10 min (12 CPUs, 16 GiB unused)"
+
+
+def test_idle_job_is_reported_sooner_if_tasks_wait_elsewhere():
+    both = busy_and_idle()
+    assert over(119, both) == []
+    (found,) = watch(both, after(120, both))
+    assert found.message == (
+        "job 4710 has been idle for 2 min (12 CPUs, 16 GiB unused), while tasks wait on other workers"
+    )
 
 
 def test_all_jobs_idle_is_one_finding():
@@ -872,7 +944,7 @@ def test_all_jobs_idle_is_one_finding():
     assert (found.severity, found.job_id, found.job_ids) == ("info", None, ("4709", "4710"))
     assert found.message == "all 2 jobs have been idle for 10 min (24 CPUs, 32 GiB unused)"
     assert found.advice == "dasktop scale --jobs 0 releases them; --adapt 0:N releases idle jobs automatically"
-    one_works = seen([healthy_job("4709"), idle("4710", 1)])
+    one_works = seen([with_workers(job("4709"), healthy_workers(queued=0)), idle("4710", 1)])
     (found,) = watch(all_idle, after(598, all_idle), after(600, one_works))
     assert (found.job_id, found.since) == ("4710", TAKEN_AT)
 
@@ -1171,6 +1243,22 @@ def waiting_task(
     return seen([shown], work=work(failures=(), unrunnable=(), **parts))
 
 
+def threads_waiting(seconds: float):
+    waits = [
+        worker(f"SLURMCluster-0-{number}", cpu_percent=12.0, waiting_seconds=seconds + number, longest_task_name=name)
+        for number, name in enumerate(("fetch", "store"))
+    ]
+    return seen([with_workers(job(), [*waits, *healthy_workers()[2:]])])
+
+
+def unused(most: int | None, job_id: str = "4709", granted: int = 16 * GIB, hours: float = 1.1, **values: object):
+    """Return a job whose tasks used this much at most, by SLURM's samples."""
+    began = TAKEN_AT - timedelta(hours=hours)
+    given = job(job_id, started_at=began, allocated=Allocated(cpus=12, memory_bytes=granted, gpus=None))
+    shown = with_workers(given, healthy_workers(int(job_id) % 10, **{"memory_bytes": GIB // 8} | values))
+    return seen([replace(shown, tasks=(replace(shown.tasks[0], max_rss_bytes=most),))])
+
+
 def running_long(seconds: float = 120.0, typical: float = 12.0, finished: int = 20):
     names = (task_name(finished_total=finished),)
     return computing(task_names=names, running=(running_task(seconds=seconds, typical_seconds=typical),))
@@ -1182,7 +1270,7 @@ def spilled(spilled_bytes: int, file_system: str | None = "nfs4"):
 
 FIRES = {
     "adaptive-thrashing": [adaptive([short_lived(4701, 200), short_lived(4702, 170), short_lived(4703, 100)])],
-    "idle-allocation": lasting(600, busy_and_idle()),
+    "idle-allocation": lasting(120, busy_and_idle()),
     "job-can-never-start": [waiting("PartitionTimeLimit")],
     "job-failed": [after(599, seen([ended("4701", "FAILED", "…")]))],
     "job-held": [waiting("JobHeldUser")],
@@ -1198,6 +1286,8 @@ FIRES = {
     "spills-to-network-disk": [spilled(GIB // 4)],
     "task-much-longer": [running_long()],
     "tasks-failed": [computing(failures=(failed_ago(1800),))],
+    "memory-unused": [unused(3 * GIB)],
+    "threads-only-wait": [threads_waiting(300.0)],
     "tasks-stuck": lasting(180, stuck()),
     "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(),))),
     "threads-oversubscribed": lasting(60, of_workers(nthreads=4)),
@@ -1215,7 +1305,7 @@ FIRES = {
 
 JUST_NOT = {
     "adaptive-thrashing": [adaptive([short_lived(4701, 200), short_lived(4702, 170)])],
-    "idle-allocation": lasting(599, busy_and_idle()),
+    "idle-allocation": lasting(119, busy_and_idle()),
     "job-can-never-start": [waiting("Priority")],
     "job-failed": [after(601, seen([ended("4701", "FAILED", "…")]))],
     "job-held": [waiting("Dependency")],
@@ -1231,6 +1321,8 @@ JUST_NOT = {
     "spills-to-network-disk": [spilled(GIB // 4 - 1)],
     "task-much-longer": [running_long(finished=19)],
     "tasks-failed": [computing(failures=(failed_ago(1801),))],
+    "memory-unused": [unused(int(3.3 * GIB))],
+    "threads-only-wait": [threads_waiting(298.9)],
     "tasks-stuck": lasting(179, stuck()),
     "tasks-unrunnable": lasting(2, computing(unrunnable=(unrunnable_task(resources={}),))),
     "threads-oversubscribed": lasting(59, of_workers(nthreads=4)),
@@ -1357,6 +1449,23 @@ def test_failed_tasks_are_one_finding_by_kind():
     assert found.since == TAKEN_AT - timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(done=40, total=100, failed=2, blocked=3), "2 tasks failed within 30 min: "),
+        (Progress(done=40, total=100, failed=3, blocked=3), "2 tasks failed within 30 min (3 in the current work): "),
+        (Progress(done=40, total=100, failed=0, blocked=0), "2 tasks failed within 30 min (0 in the current work): "),
+        (Progress(done=40, total=100, failed=None, blocked=None, erred=9), "2 or more tasks failed within 30 min: "),
+        (Progress(done=40, total=100, failed=None, blocked=None), "2 tasks failed within 30 min: "),
+    ],
+)
+def test_number_of_failed_tasks_is_that_of_the_header_or_both_are_named(progress, words):
+    failures = failed_ago(60), failed_ago(30, key="b")
+    found = only("tasks-failed", computing(failures=failures, progress=progress))
+    assert found.message.startswith(f"{words}regrid (2): ")
+    assert found.message.endswith(f"; {3 if progress.failed == 2 else 4} tasks blocked by them"), "each once, if known"
+
+
 def test_order_of_failed_names_is_that_of_their_first_failures():
     """Else it changes with each failure."""
     kinds = [("load", 90), ("regrid", 80), ("mean", 70), ("rare", 95), ("load", 60), ("mean", 50), ("regrid", 40)]
@@ -1403,20 +1512,3 @@ def test_unrunnable_tasks_name_what_no_worker_has(values, words):
 def test_tasks_without_any_worker_only_wait():
     nobody = seen([pending("4715", "Priority")], work=work(failures=()))
     assert "tasks-unrunnable" not in codes(*lasting(60, nobody))
-@pytest.mark.parametrize(
-    ("progress", "words"),
-    [
-        (Progress(done=40, total=100, failed=2, blocked=3), "2 tasks failed within 30 min: "),
-        (Progress(done=40, total=100, failed=3, blocked=3), "2 tasks failed within 30 min (3 in the current work): "),
-        (Progress(done=40, total=100, failed=0, blocked=0), "2 tasks failed within 30 min (0 in the current work): "),
-        (Progress(done=40, total=100, failed=None, blocked=None, erred=9), "2 or more tasks failed within 30 min: "),
-        (Progress(done=40, total=100, failed=None, blocked=None), "2 tasks failed within 30 min: "),
-    ],
-)
-def test_number_of_failed_tasks_is_that_of_the_header_or_both_are_named(progress, words):
-    failures = failed_ago(60), failed_ago(30, key="b")
-    found = only("tasks-failed", computing(failures=failures, progress=progress))
-    assert found.message.startswith(f"{words}regrid (2): ")
-    assert found.message.endswith(f"; {3 if progress.failed == 2 else 4} tasks blocked by them"), "each once, if known"
-
-

@@ -36,6 +36,7 @@ ADDED = {
         "inherited_job_id",
         "longest_task_name",
         "longest_task_seconds",
+        "waiting_seconds",
         "place_note",
         "local_directory",
         "file_system",

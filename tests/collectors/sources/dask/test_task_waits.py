@@ -11,13 +11,21 @@ from types import SimpleNamespace
 
 import pytest
 from distributed import Client, Event, secede
+from msgspec.structs import replace
 
-from dasktop.collectors.model.readings import DaskReading
+from dasktop.collectors.model.readings import DaskReading, WorkerReading
+from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.sources.dask import task_waits
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.shipped_worker import WAIT_FIELDS, has_children, read_waits
-from dasktop.collectors.sources.dask.task_waits import MOST_WORKERS, SECONDS_BETWEEN, SUSPECT_SECONDS, TaskWaits
+from dasktop.collectors.sources.dask.task_waits import (
+    MOST_WASTEFUL,
+    MOST_WORKERS,
+    SECONDS_BETWEEN,
+    SUSPECT_SECONDS,
+    TaskWaits,
+)
 from tests.support.dask_processes import Scheduler, Workers, read_until
 from tests.support.snapshots import worker
 from tests.support.waiting import until, wait_until
@@ -88,6 +96,64 @@ def test_unknown_if_something_else_may_work_for_it(later: dict[str, object]) -> 
 
 def test_unknown_after_a_restart_of_the_worker() -> None:
     assert idle_after(answer(50.0), answer(60.0), pids=(9, 10)) is None
+
+
+WASTEFUL = worker(nthreads=2, executing=2, cpu_percent=19.0)
+
+
+def both(at: float, cpu: float = 1.0, wakeups: int = 100, ids: tuple[int, ...] = (7, 8), **values: object) -> object:
+    """Return what a worker would report about threads that run one short task after the other."""
+    rows = [[f"task-{number}-{at}", number, cpu, wakeups] for number in ids]
+    return {"at": at, "tasks": rows, "others": [3.0, 50], "has_children": False} | values
+
+
+def waiting_after(*answers: object, seen: Worker = WASTEFUL) -> float | None:
+    """Return for how long all threads of the worker are known to only wait, after these answers."""
+    waits = TaskWaits(lambda: 0.0)
+    for given in answers:
+        assert isinstance(given, dict)
+        waits.note(seen, given)
+    [reading] = waits.in_workers((WorkerReading(worker=seen),))
+    return reading.worker.waiting_seconds
+
+
+class TestWorkersWhoseThreadsOnlyWait:
+    def test_all_threads_wait(self) -> None:
+        assert waiting_after(both(50.0)) is None
+        assert waiting_after(both(50.0), both(60.0)) == 10.0
+        assert waiting_after(both(50.0), both(60.0), both(70.0, cpu=1.4, wakeups=290)) == 20.0, "dask wakes them"
+
+    @pytest.mark.parametrize(
+        "later",
+        [
+            both(70.0, cpu=1.6),
+            both(70.0, wakeups=310),
+            both(70.0, ids=(7,)),
+            both(70.0, ids=(7, 9)),
+            both(70.0, has_children=True),
+            both(70.0, others=[4.0, 50]),
+            both(70.0, others=[3.0, 500]),
+            both(70.0, others=None),
+        ],
+        ids=["compute", "move data", "one is idle", "new", "wait for programs", "pool", "pool moves data", "unknown"],
+    )
+    def test_one_that_does_something_ends_it(self, later: dict[str, object]) -> None:
+        assert waiting_after(both(50.0), both(60.0), later) is None
+        again = [both(at, cpu=9.0, wakeups=900) for at in (80.0, 90.0)]
+        assert waiting_after(both(50.0), both(60.0), later, *again) == 10.0
+
+    @pytest.mark.parametrize(
+        "values", [{"cpu_percent": 20.0}, {"cpu_percent": None}, {"executing": 1}, {"nthreads": None}]
+    )
+    def test_other_workers_do_not(self, values: dict[str, object]) -> None:
+        seen = replace(WASTEFUL, **values)
+        assert waiting_after(both(50.0), both(60.0), seen=seen) is None
+        assert TaskWaits(lambda: 0.0).to_ask(running(1.0), [seen]) == frozenset()
+
+    def test_some_of_them_are_asked(self) -> None:
+        many = [replace(WASTEFUL, address=str(number)) for number in range(50)]
+        asked = TaskWaits(lambda: 0.0).to_ask(running(SUSPECT_SECONDS), many)
+        assert asked == {HERE.address, *(str(number) for number in range(MOST_WASTEFUL))}
 
 
 class TestWhoIsAsked:
