@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 
-USUAL = ("poll", "threads", "sampler", "analysis", "slurm", "screen", "start", "recording", "live")
+USUAL = ("poll", "work", "threads", "sampler", "analysis", "slurm", "screen", "start", "recording", "live")
 """Each is the module ``bench_NAME``; they run in this order. ``live`` takes three minutes."""
 NAMES = (*USUAL, "day")
 """``day`` takes several minutes, and runs only if it is named."""
