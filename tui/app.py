@@ -26,7 +26,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.view.panels import NEEDS, Panels, fit_panels, has_room, next_panels
+from dasktop.tui.view.panels import NEEDS, NONE, Panels, fit_panels, has_room, next_panels
 from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
@@ -87,7 +87,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         TerminalApp.CSS
         + """
     Screen.-details Header, Screen.-details FindingsBanner, Screen.-details PanelLines { display: none; }
-    Screen.-details FilterLine { display: none; }
+    Screen.-details FilterLine, Screen.-enlarged FindingsBanner { display: none; }
     """
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -132,6 +132,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._is_paused = False
         self._history = History()
         self._panels = looks.panels
+        self._is_enlarged = looks.is_enlarged
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -158,6 +159,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             queries=self._queries,
             history=self._history,
             is_wanted=self.first_looks.shows_details,
+            is_tree_enlarged=self._is_enlarged,
             keymap=self._keys,
             thresholds=self._thresholds,
             log=self._logs.tail if self.HAS_LOGS else None,
@@ -169,6 +171,8 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         yield self._key_line
 
     def _fit_panels(self) -> Panels:
+        if self._is_enlarged:
+            return NONE
         work = None if self._snapshot is None else self._snapshot.work
         wanted = {"work": "work" in self._panels and work is not None, "history": "history" in self._panels}
         return fit_panels(*self.size, 0 if work is None else len(work.task_names), **wanted)
@@ -192,10 +196,11 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     @property
     def looks(self) -> ViewSettings:
         """The current view settings."""
-        return ViewSettings(self._tree.view, self.theme, self._details.is_wanted, self._panels)
+        return ViewSettings(self._tree.view, self.theme, self._details.is_wanted, self._panels, self._is_enlarged)
 
     def on_mount(self) -> None:
         """Start the feed."""
+        self._show_enlarged()
         self._feed.start(self._deliver)
 
     def on_unmount(self) -> None:
@@ -254,13 +259,36 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             self._show_latest()
 
     def action_panels(self) -> None:
-        """Show other panels."""
+        """Show other panels; of an enlarged tree, show the chosen ones again."""
         self._tree.freeze_folds()
-        self._panels = next_panels(self._panels)
+        if self._is_enlarged:
+            self._enlarge(False)
+        else:
+            self._panels = next_panels(self._panels)
         for widget in (self._header, self._panel_lines):
             widget.update()
         words = f"panels: {' and '.join(self._panels) or 'none'}"
         self._status.show_result(words if has_room(*self.size) else f"{words}, {NEEDS}")
+
+    def action_enlarge(self) -> None:
+        """Show only the tree, or all parts again; if the details have the focus, show only these."""
+        if self._details.is_full or self._details.has_attention:
+            self._tree.freeze_folds()
+            self._details.toggle_full()
+        else:
+            self._enlarge(not self._is_enlarged)
+
+    def _enlarge(self, is_enlarged: bool) -> None:
+        self._tree.freeze_folds()
+        self._is_enlarged = is_enlarged
+        self._details.enlarge_tree(is_enlarged)
+        self._show_enlarged()
+
+    def _show_enlarged(self) -> None:
+        self.screen.set_class(self._is_enlarged, "-enlarged")
+        self._header.is_brief = self._is_enlarged
+        for widget in (self._header, self._panel_lines):
+            widget.update()
 
     def action_copy(self) -> None:
         """Copy the id, address or task key of the selected row."""
@@ -376,8 +404,12 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._details.toggle_full()
 
     def action_toggle_details(self) -> None:
-        """Show or hide the details beside the tree."""
+        """Show or hide the details beside the tree; beside an enlarged one, show them."""
         self._tree.freeze_folds()
+        if self._is_enlarged and not self._details.is_full:
+            self._enlarge(False)
+            if self._details.has_class("-open"):
+                return
         self._details.toggle()
 
     def action_call_stack(self) -> None:

@@ -405,6 +405,17 @@ async def _(screen: Screen, key: str) -> None:
     assert "HISTORY" in screen.lines_of(PanelLines)[0]
 
 
+@walk("enlarge")
+async def _(screen: Screen, key: str) -> None:
+    await screen.pilot.resize_terminal(120, 40)
+    table = screen.base.query_one(TreeTable)
+    height = table.size.height
+    await screen.press(key)
+    assert table.size.height == 40 - 3
+    await screen.press(key)
+    assert table.size.height == height
+
+
 @walk("call_stack")
 async def _(screen: Screen, key: str) -> None:
     await screen.press("j", "l", "l", key)

@@ -108,6 +108,9 @@ PANELS_SHOWN = Setting(
     some_of("panel", PANELS),
     f"Panels above the tree of a large screen: any of {', '.join(PANELS)}, or [] for none.",
 )
+ENLARGED = Setting(
+    "view", "enlarged", False, switch, "Show only the tree and the first line of the header, as after the key enlarge."
+)
 
 KEYS_SECTION = "keys"
 KEY_SETTINGS: dict[str, Setting[str]] = {
@@ -133,7 +136,7 @@ THRESHOLD_SETTINGS: tuple[Setting[Any], ...] = tuple(_threshold_settings())
 
 SETTINGS: tuple[Setting[Any], ...] = (
     *(INTERVAL, SLURM_INTERVAL, READ_ONLY, DRAIN, THEME),
-    *(COLUMNS_SHOWN, SORT, REVERSE, FLAT, FILTER, DETAILS, PANELS_SHOWN),
+    *(COLUMNS_SHOWN, SORT, REVERSE, FLAT, FILTER, DETAILS, PANELS_SHOWN, ENLARGED),
     *KEY_SETTINGS.values(),
     *THRESHOLD_SETTINGS,
 )

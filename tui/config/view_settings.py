@@ -6,6 +6,7 @@ from dasktop.tui.config.config import Config
 from dasktop.tui.config.settings import (
     COLUMNS_SHOWN,
     DETAILS,
+    ENLARGED,
     FILTER,
     FLAT,
     NO_SORT,
@@ -30,6 +31,8 @@ class ViewSettings(NamedTuple):
     """Whether the details of the selected row are shown beside the tree, if there is room."""
     panels: tuple[PanelName, ...] = tuple(PANELS)
     """The panels above the tree, if there is room."""
+    is_enlarged: bool = False
+    """Whether only the tree is shown."""
 
 
 DEFAULT = ViewSettings()
@@ -44,7 +47,7 @@ def view_settings_from(config: Config) -> ViewSettings:
         pattern=config[FILTER],
         is_flat=config[FLAT],
     )
-    return ViewSettings(view, config[THEME], config[DETAILS], config[PANELS_SHOWN])
+    return ViewSettings(view, config[THEME], config[DETAILS], config[PANELS_SHOWN], config[ENLARGED])
 
 
 def changes(before: ViewSettings, after: ViewSettings) -> dict[Setting[Any], Any]:
@@ -62,6 +65,7 @@ def _settings(looks: ViewSettings) -> dict[Setting[Any], Any]:
         COLUMNS_SHOWN: view.columns,
         DETAILS: looks.shows_details,
         PANELS_SHOWN: looks.panels,
+        ENLARGED: looks.is_enlarged,
         THEME: looks.theme,
     }
     return {setting: setting.read(value) for setting, value in values.items()}

@@ -24,6 +24,9 @@ from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.queries import Answered, Queries
 
 _RIGHT_FROM_CELLS = 150
+_FEWEST_CELLS, _MOST_CELLS = 52, 110
+_TREE_CELLS = 120
+"""With these, the tree shows its default columns, also what runs now."""
 _BELOW_FROM_LINES = 34
 _LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
 """The height of graphs grows with that of the pane."""
@@ -55,7 +58,7 @@ class Place(NamedTuple):
 def place(cells: int, lines: int) -> Place:
     """Return where the pane fits on a terminal of this size, with enough room left for the tree."""
     if cells >= _RIGHT_FROM_CELLS:
-        return Place("right", min(84, max(52, cells - 110)))
+        return Place("right", min(_MOST_CELLS, max(_FEWEST_CELLS, cells - _TREE_CELLS)))
     if lines >= _BELOW_FROM_LINES:
         return Place("below", min(20, lines // 4))
     return Place("nowhere")
@@ -74,6 +77,8 @@ class DetailsBody(Container):
         The recent values of all rows; fed by the app.
     is_wanted
         Whether the pane is shown at the start, if there is room.
+    is_tree_enlarged
+        Whether it is not shown beside the tree nevertheless.
     keymap
         Keys that replace those of the key table.
     thresholds
@@ -98,6 +103,7 @@ class DetailsBody(Container):
         queries: Queries,
         history: History,
         is_wanted: bool,
+        is_tree_enlarged: bool = False,
         keymap: Keymap = NO_KEYMAP,
         thresholds: Thresholds = DEFAULTS,
         log: EndOfLog | None = None,
@@ -120,6 +126,7 @@ class DetailsBody(Container):
         self._snapshot: Snapshot | None = None
         self.is_wanted = is_wanted
         """Whether the pane is shown beside the tree, if there is room."""
+        self._is_tree_enlarged = is_tree_enlarged
         self.is_full = False
         """Whether the details take the place of the tree."""
 
@@ -228,6 +235,16 @@ class DetailsBody(Container):
             self.is_wanted = not self.is_wanted
             self._place_pane()
 
+    def enlarge_tree(self, is_enlarged: bool) -> None:
+        """Show no pane beside the tree, or show it again."""
+        self._is_tree_enlarged = is_enlarged
+        self._place_pane()
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether keys go to the details."""
+        return self._pane.has_focus
+
     def toggle_full(self) -> None:
         """Show the details in place of the tree, or the tree again."""
         if self._row is None and not self.is_full:
@@ -238,7 +255,7 @@ class DetailsBody(Container):
 
     def _place_pane(self) -> None:
         """Place the pane, and give the focus to the full-page details or back to the tree."""
-        where, size = place(*self.app.size)
+        where, size = Place("nowhere") if self._is_tree_enlarged else place(*self.app.size)
         is_docked = self.is_wanted and not self.is_full and where != "nowhere"
         had_focus = self._pane.has_focus
         if (self.is_full, is_docked) != (self.has_class("-full"), self.has_class("-open")):

@@ -1,7 +1,7 @@
 """The last lines of the log of one job, for its details. Decides what is read, and when; reads nothing itself."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from dasktop.collectors.model.jobs import is_pending
@@ -10,7 +10,7 @@ from dasktop.collectors.model.queries import Answer, JobFiles
 from dasktop.collectors.model.snapshot import Job
 from dasktop.tui.draw.boxes import BORDER, cells_of, cropped
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.prose import Line
 from dasktop.tui.draw.text_width import wrap
 from dasktop.tui.logs.sources import LogSources
@@ -25,6 +25,8 @@ ASK_AGAIN_SECONDS = 60.0
 _TITLE_LINES = 1
 _HANGING = 2
 """The indentation of what follows when a line is wrapped."""
+_ROLES: Mapping[Role, Role] = {"bad": "bad", "waiting": "waiting"}
+"""Other lines are quiet: they are context, beside what is watched."""
 _END = 1 << 62
 """A position behind the end of any file."""
 
@@ -162,7 +164,7 @@ def _last_rows(lines: Sequence[LogLine], cells: int, most: int) -> Sequence[Line
         for row in reversed(_wrapped(text, cells)):
             if len(rows) == most:
                 return rows
-            rows.appendleft([Piece(row, tone(text))])
+            rows.appendleft([Piece(row, _ROLES.get(tone(text), "quiet"))])
     return rows
 
 

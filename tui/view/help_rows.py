@@ -52,6 +52,7 @@ SCREEN: HelpGroups = (
         _row("details"),
         _row("toggle_details"),
         _row("panels"),
+        _row("enlarge"),
         _row("log"),
         _row("anatomy"),
         _row("job_script"),

@@ -159,6 +159,7 @@ SCREEN: dict[str, Key] = {
     "previous_finding": Key("N", "next_finding(-1)", description="go to the previous row with a finding"),
     "toggle_details": Key("d", "toggle_details", description="show or hide the details pane (tab moves into it)"),
     "panels": Key("v", "panels", description="show other panels above the tree: work, history"),
+    "enlarge": Key("z", "enlarge", description="show only the tree, or all parts again"),
     "history": Key("H", "history", description="show the graphs of the last minutes, and what happened"),
     "call_stack": Key("t", "call_stack", description="show the call stack of the selected thread or worker"),
     "profile": Key("P", "profile", description="show a profile: functions by their share of time"),

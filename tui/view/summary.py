@@ -29,6 +29,7 @@ def summary_lines(
     read_only: bool,
     is_replay: bool = False,
     is_paused: bool = False,
+    is_enlarged: bool = False,
     interval: str = "",
     pasts: Pasts | None = None,
     thresholds: Thresholds = DEFAULTS,
@@ -45,6 +46,7 @@ def summary_lines(
         Whether it contains usage, and the progress of the work: not if panels show them.
     """
     modes = {"read-only": read_only and not is_replay, "paused": is_paused, interval: bool(interval)}
+    modes |= {"only the tree": is_enlarged}
     words = title_words(snapshot) | {mode: mode for mode, is_on in modes.items() if is_on}
     title = _title_line(snapshot, cells, words, is_replay=is_replay)
     lines = [title]

@@ -36,6 +36,11 @@ class Header(Lines):
     ----------
     panels
         Returns which panels are shown below it.
+
+    Attributes
+    ----------
+    is_brief
+        Whether to leave out usage and work.
     """
 
     DEFAULT_CSS = "Header { height: 2; }"
@@ -50,6 +55,7 @@ class Header(Lines):
         self._thresholds = thresholds
         self.is_replay = False
         """Whether to label the snapshot as a replay, with its time."""
+        self.is_brief = False
         self._snapshot: Snapshot | None = None
         self._pasts = Pasts()
         self._is_paused = False
@@ -89,8 +95,9 @@ class Header(Lines):
             interval=self._interval,
             pasts=self._pasts,
             thresholds=self._thresholds,
-            has_gauges=not panels.history,
-            has_progress=not panels.work,
+            is_enlarged=self.is_brief,
+            has_gauges=not (panels.history or self.is_brief),
+            has_progress=not (panels.work or self.is_brief),
         )
 
 

@@ -61,11 +61,11 @@ class TestViewSettings:
     async def test_changes_by_keys_are_kept(self) -> None:
         async with running((160, 40)) as screen:
             await screen.show(everyday())
-            await screen.press("o", "o", "O", "w", "d", "slash", *"4710", "enter")
+            await screen.press("o", "o", "O", "w", "d", "z", "slash", *"4710", "enter")
             screen.app.theme = "dark"
             await screen.pilot.pause()
             view = View(sort="state", is_reversed=True, pattern="4710", is_flat=True)
-            assert screen.app.looks == ViewSettings(view, "dark", shows_details=True)
+            assert screen.app.looks == ViewSettings(view, "dark", shows_details=True, is_enlarged=True)
 
     async def test_sorting_by_a_hidden_column_is_kept(self) -> None:
         async with running(looks=looking(columns=("cpu",), sort="memory")) as screen:

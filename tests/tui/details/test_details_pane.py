@@ -38,8 +38,8 @@ class TestPlace:
         assert place(120, 40) == ("below", 10)
         assert place(80, 200) == ("below", 20)
         assert place(150, 15) == ("right", 52)
-        assert place(200, 55) == ("right", 84)
-        assert place(300, 100) == ("right", 84)
+        assert place(200, 55) == ("right", 80)
+        assert place(300, 100) == ("right", 110)
 
     async def test_pane_is_hidden_at_first(self) -> None:
         async with running((200, 60)) as screen:
@@ -52,7 +52,7 @@ class TestPlace:
             await screen.show(everyday())
             await screen.press("d")
             pane, table = region(screen, DetailsPane), region(screen, TreeTable)
-            assert (pane.width, table.width, pane.y) == (84, 116, region(screen, ColumnHeads).y)
+            assert (pane.width, table.width, pane.y) == (80, 120, region(screen, ColumnHeads).y)
             lines = details(screen)
             assert all(line.startswith("│ ") for line in lines)
             assert lines[0].split()[1:] == ["job", "4709", "dask-worker"]

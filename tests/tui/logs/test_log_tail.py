@@ -130,7 +130,7 @@ class TestWhatItShows:
         under.deliver(OUT, "first", "  the second and last", "ValueError: no", "")
         assert under.shown(12, 5) == ["  the second", "    and last", "ValueError:", "  no"]
         assert under.shown(12, 4) == ["    and last", "ValueError:", "  no"]
-        assert [line[0].role for line in under.tail.lines(20, 4)[1:]] == ["text", "text", "bad"]
+        assert [line[0].role for line in under.tail.lines(20, 4)[1:]] == ["quiet", "quiet", "bad"]
 
     def test_empty_output_leads_to_the_errors(self, under: Under) -> None:
         reading(under, job("7"))

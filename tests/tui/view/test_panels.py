@@ -3,9 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from textual.geometry import Size
 
 from dasktop.tui.config.view_settings import ViewSettings
+from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.panels import NONE, Panels, fit_panels, next_panels
+from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import Header
 from dasktop.tui.widgets.panels import PanelLines
 from dasktop.tui.widgets.status_line import StatusLine
@@ -62,6 +65,38 @@ async def test_panels_are_chosen_by_a_key() -> None:
         await screen.pilot.resize_terminal(80, 24)
         await screen.press("v")
         assert "on a screen of at least 110x30" in screen.lines_of(StatusLine)[0]
+
+
+async def test_the_tree_can_have_the_whole_screen() -> None:
+    async with running((200, 50), looks=ViewSettings(is_enlarged=True)) as screen:
+        table, pane = screen.base.query_one(TreeTable), screen.base.query_one(DetailsPane)
+        await screen.show(replace(everyday(), work=work()))
+        whole = table.size
+        assert whole == Size(200, 50 - 3)
+        assert len(screen.lines_of(Header)) == 1
+        assert "only the tree" in screen.lines_of(Header)[0]
+        await screen.press("z")
+        assert pane.is_on_screen
+        assert table.size.height < whole.height
+        assert not screen.app.looks.is_enlarged
+        for key in ("v", "d"):  # each shows all parts again
+            before = screen.app.looks
+            await screen.press("z")
+            assert table.size == whole
+            await screen.press(key)
+            assert screen.app.looks == before
+            assert pane.is_on_screen
+
+
+async def test_the_details_can_have_the_whole_screen() -> None:
+    async with running((200, 50), looks=ViewSettings()) as screen:
+        pane = screen.base.query_one(DetailsPane)
+        await screen.show(everyday())
+        await screen.press("tab", "z")
+        assert pane.size.width == 200
+        await screen.press("z")
+        assert pane.size.width < 200
+        assert not screen.app.looks.is_enlarged
 
 
 async def test_the_header_shows_what_no_panel_shows() -> None:
