@@ -13,9 +13,11 @@ from textual.screen import Screen
 from dasktop.tui.draw.text_width import fit, wrap
 from dasktop.tui.terminal.textual_private import MovesOnlyInLaidOutList, palette_containers
 from dasktop.tui.view.keys import ANYWHERE, KEYS
+from dasktop.tui.view.word_match import match_score
 from dasktop.tui.widgets.bindings import bound_now
 
-_KEY_CELLS = 10
+KEY_CELLS = 10
+"""Width of the keys beside the descriptions."""
 _CELLS = 76
 _CELLS_AROUND = 5
 """The border, one space at each side, and a scrollbar."""
@@ -28,12 +30,15 @@ class Command(NamedTuple):
     run: Callable[[], Any]
     key: str = ""
     is_enabled: bool = True
+    key_id: str = ""
+    keys: tuple[str, ...] = ()
+    """Textual's names of all its keys."""
 
     def prompt(self, cells: int) -> Content:
         """Return the key and beside it the description, wrapped."""
-        first, *others = wrap(self.description, cells - _KEY_CELLS)
-        description = "\n".join([first, *(" " * _KEY_CELLS + line for line in others)])
-        return Content.assemble((fit(self.key, _KEY_CELLS), "bold"), description).stylize(
+        first, *others = wrap(self.description, cells - KEY_CELLS)
+        description = "\n".join([first, *(" " * KEY_CELLS + line for line in others)])
+        return Content.assemble((fit(self.key, KEY_CELLS), "bold"), description).stylize(
             "" if self.is_enabled else "dim"
         )
 
@@ -46,9 +51,8 @@ def commands_on(screen: Screen[Any]) -> Iterator[Command]:
         if description and one.key_id not in ANYWHERE:
             run = partial(app.run_action, one.active.binding.action, one.node)
             is_enabled = one.active.enabled
-            yield Command(
-                description, run if is_enabled else app.bell, app.get_key_display(one.active.binding), is_enabled
-            )
+            key = app.get_key_display(one.active.binding)
+            yield Command(description, run if is_enabled else app.bell, key, is_enabled, one.key_id, one.keys)
     for other in app.get_system_commands(screen):
         yield Command(other.title, other.callback)
 
@@ -62,10 +66,9 @@ class Commands(Provider):
             yield DiscoveryHit(command.prompt(self._cells), command.run, command.description)
 
     async def search(self, query: str) -> Hits:
-        """Yield the commands whose description matches, or whose key was typed."""
-        matcher = self.matcher(query)
+        """Yield the commands whose description matches, as `match_score` tells, or whose key was typed."""
         for command in commands_on(self.screen):
-            score = inf if query == command.key else matcher.match(command.description)
+            score = inf if query == command.key else match_score(query, command.description)
             if score > 0:
                 yield Hit(score, command.prompt(self._cells), command.run, command.description)
 
