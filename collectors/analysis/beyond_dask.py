@@ -37,6 +37,15 @@ class OtherUse(Record, frozen=True, kw_only=True):
     """Of the whole job, in SLURM's last answer; ``None`` if it is not clearly more than the workers use."""
 
 
+class SlurmFigures(Record, frozen=True, kw_only=True):
+    """What SLURM's accounting says of all processes of a job."""
+
+    cpu_percent: float | None = None
+    """Average over the last two minutes or more; ``None``: unknown."""
+    memory_bytes: int | None = None
+    read_at: datetime
+
+
 class _Span(Record, frozen=True, kw_only=True):
     """What is known of a job since the SLURM answer from which CPU use is counted."""
 
@@ -48,6 +57,7 @@ class _Span(Record, frozen=True, kw_only=True):
     workers_cpu_seconds: float | None = 0.0
     noted_at: datetime
     beyond: OtherUse = OtherUse()
+    figures: SlurmFigures
 
 
 class OtherUseTracker:
@@ -61,6 +71,11 @@ class OtherUseTracker:
     def beyond(self) -> Mapping[str, OtherUse]:
         """What other programs use, by job id; only jobs in which it is clearly measurable."""
         return {job_id: span.beyond for job_id, span in self._spans.items() if span.beyond != OtherUse()}
+
+    @property
+    def figures(self) -> Mapping[str, SlurmFigures]:
+        """What SLURM says of each job, by job id."""
+        return {job_id: span.figures for job_id, span in self._spans.items()}
 
     @property
     def with_other_programs(self) -> frozenset[str]:
@@ -95,21 +110,32 @@ class OtherUseTracker:
             used = before.workers_cpu_seconds + cpu_percent / 100 * seconds
         if before is not None and read_at == before.read_at:
             return replace(before, workers_cpu_seconds=used, noted_at=now)
-        memory_bytes = _memory(job, steps, sum_of_known(worker.memory_bytes for worker in workers) or 0)
+        resident = sum_of_known(
+            None if step.rss_bytes is None else step.rss_bytes * (step.ntasks or 1) for step in steps
+        )
+        memory_bytes = _memory(job, resident, sum_of_known(worker.memory_bytes for worker in workers) or 0)
         total = _total_cpu_seconds(steps)
-        percent = None
+        percent = of_slurm = None
         if before is not None and before.cpu_seconds is not None and total is not None and used is not None:
             seconds = (read_at - before.began_at).total_seconds()
             if seconds < SHORTEST_SPAN_SECONDS and total >= before.cpu_seconds:
-                beyond = replace(before.beyond, memory_bytes=memory_bytes)
-                return replace(before, read_at=read_at, workers_cpu_seconds=used, noted_at=now, beyond=beyond)
+                return replace(
+                    before,
+                    read_at=read_at,
+                    workers_cpu_seconds=used,
+                    noted_at=now,
+                    beyond=replace(before.beyond, memory_bytes=memory_bytes),
+                    figures=replace(before.figures, memory_bytes=resident, read_at=read_at),
+                )
             percent = _percent(total - before.cpu_seconds, used, seconds)
+            of_slurm = _mean_percent(total - before.cpu_seconds, seconds)
         return _Span(
             began_at=read_at,
             read_at=read_at,
             cpu_seconds=total,
             noted_at=now,
             beyond=OtherUse(cpu_percent=percent, memory_bytes=memory_bytes),
+            figures=SlurmFigures(cpu_percent=of_slurm, memory_bytes=resident, read_at=read_at),
         )
 
 
@@ -128,8 +154,11 @@ def _percent(slurm_seconds: float, workers_seconds: float, span_seconds: float) 
     return round(percent, 1) if is_clear else None
 
 
-def _memory(job: Job, steps: Iterable[Step], workers_bytes: int) -> int | None:
-    total = sum_of_known(None if step.rss_bytes is None else step.rss_bytes * (step.ntasks or 1) for step in steps)
+def _mean_percent(seconds: float, span_seconds: float) -> float | None:
+    return round(100 * seconds / span_seconds, 1) if span_seconds >= SHORTEST_SPAN_SECONDS and seconds >= 0 else None
+
+
+def _memory(job: Job, total: int | None, workers_bytes: int) -> int | None:
     granted = job.allocated.memory_bytes
     if total is None or granted is None or total - workers_bytes < LEAST_MEMORY_SHARE * granted:
         return None

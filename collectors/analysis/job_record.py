@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import OtherUse
+from dasktop.collectors.analysis.beyond_dask import OtherUse, SlurmFigures
 from dasktop.collectors.analysis.matching import PlacedWorker
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import threads_busy
@@ -84,6 +84,19 @@ def with_other_programs(job: Job, beyond: OtherUse | None) -> Job:
         used = replace(used, cpu_percent=cpu_percent, cpu_source="slurm")
     if beyond.memory_bytes is not None and beyond.memory_bytes > (used.memory_bytes or 0):
         used = replace(used, memory_bytes=beyond.memory_bytes, memory_source="slurm")
+    return replace(job, used=used)
+
+
+def with_slurm_figures(job: Job, figures: SlurmFigures | None) -> Job:
+    """Add what SLURM says of all processes of a job."""
+    if figures is None or not read_state(job.state).is_running:
+        return job
+    used = replace(
+        job.used,
+        slurm_cpu_percent=figures.cpu_percent,
+        slurm_memory_bytes=figures.memory_bytes,
+        slurm_read_at=figures.read_at,
+    )
     return replace(job, used=used)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.beyond_dask import OtherUse
+from dasktop.collectors.analysis.beyond_dask import OtherUse, SlurmFigures
 from dasktop.collectors.analysis.departed import jobs_of_departed
 from dasktop.collectors.analysis.job_record import (
     busy_threads,
@@ -20,6 +20,7 @@ from dasktop.collectors.analysis.job_record import (
     slurm_tasks,
     with_other_programs,
     with_releaser,
+    with_slurm_figures,
 )
 from dasktop.collectors.analysis.matching import (
     PlacedWorker,
@@ -77,6 +78,7 @@ def reconcile(
     in_logs: FoundInLogs | None = None,
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
+    slurm_figures: Mapping[str, SlurmFigures] | None = None,
 ) -> Snapshot:
     """Return the snapshot of both readings.
 
@@ -104,6 +106,8 @@ def reconcile(
         What released jobs, by job id, where that is known.
     beyond
         What other programs use, by job id, where that is clearly measurable.
+    slurm_figures
+        What SLURM says of all processes of a job, by job id.
     """
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
@@ -163,6 +167,7 @@ def reconcile(
         )
 
     jobs = [with_other_programs(job, (beyond or {}).get(job.job_id)) for job in jobs]
+    jobs = [with_slurm_figures(job, (slurm_figures or {}).get(job.job_id)) for job in jobs]
     jobs = [with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
     running = RunningTasks(dask.work if dask is not None else None)

@@ -236,6 +236,12 @@ class Used(Record, frozen=True, kw_only=True):
     """``slurm``: includes what other programs used, as the mean over some minutes."""
     memory_source: UseSource | None = None
     """``slurm``: as sampled by SLURM's accounting, at most some minutes ago."""
+    slurm_cpu_percent: float | None = None
+    """Of all processes of the job by SLURM's accounting, whether larger or not: the mean over two minutes or more."""
+    slurm_memory_bytes: int | None = None
+    """The same for memory."""
+    slurm_read_at: datetime | None = None
+    """When SLURM was asked for these."""
 
 
 class Fate(Record, frozen=True, kw_only=True):

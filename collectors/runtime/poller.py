@@ -332,9 +332,9 @@ class Poller:
         """Reconcile the last readings at the current time, and add findings."""
         snapshot = self._recognize_jobs()
         if self.options.slurm:
-            before = self._other_use.beyond
+            before = self._other_use.beyond, self._other_use.figures
             self._other_use.note(snapshot, self._slurm.reading.steps)
-            if self._other_use.beyond != before:
+            if (self._other_use.beyond, self._other_use.figures) != before:
                 snapshot = self._reconciled()
         work, self._work_history = estimated(
             snapshot.work,
@@ -377,6 +377,7 @@ class Poller:
             worker_nodes=self._worker_ends.nodes,
             in_logs=self._slurm.found_in_logs,
             beyond=self._other_use.beyond,
+            slurm_figures=self._other_use.figures,
             released=self._releases.by_job,
         )
 

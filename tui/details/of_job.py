@@ -14,7 +14,8 @@ from dasktop.tui.details.evidence import EVIDENCE_WORDS
 from dasktop.tui.details.of_pending_job import NO_ANSWERS, waiting_entries
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
-from dasktop.tui.draw.times import moment, zone
+from dasktop.tui.draw.times import local, moment, zone
+from dasktop.tui.view.both_figures import cpu_of_both, memory_of_both
 from dasktop.tui.view.cells import memory_role
 from dasktop.tui.view.ended_jobs import cpu_percent, ran_seconds
 from dasktop.tui.view.history import Past
@@ -99,6 +100,8 @@ def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
         + _source(job.used.cpu_source),
         "cpu",
     )
+    if both := cpu_of_both(job):
+        yield Fact("", both)
     if job.used.cpu_source == "slurm":
         other = (job.used.cpu_percent or 0.0) - sum(worker.cpu_percent or 0.0 for worker in workers)
         yield Fact("", f"about {other / 100:.1f} cores used by processes other than its dask workers (SLURM)")
@@ -109,13 +112,11 @@ def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
         f"{figures.percent_text(memory_share):>4} of {figures.bytes_text(memory)}{_source(job.used.memory_source)}",
         role,
     )
+    if both := memory_of_both(job):
+        read_at = job.used.slurm_read_at
+        yield Fact("", both + ("" if read_at is None else f" at {local(read_at):%H:%M}"))
     if job.used.memory_source == "slurm":
-        held = sum(worker.memory_bytes or 0 for worker in workers)
-        yield Fact(
-            "",
-            f"SLURM reports {figures.bytes_text(job.used.memory_bytes)} for all processes of the job; "
-            f"the dask workers use {figures.bytes_text(held)}",
-        )
+        yield Fact("", "SLURM counts all processes of the job, dask only its workers")
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
     is_short = job.workers_expected is not None and len(workers) < job.workers_expected
     yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")

@@ -38,6 +38,7 @@ from dasktop.tui.draw.bars import PAUSE, TARGET
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.times import local
+from dasktop.tui.view.both_figures import marked_difference
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.ended_jobs import ended_words, why_ended
 from dasktop.tui.view.left_workers import (
@@ -111,6 +112,8 @@ class Cells(NamedTuple):
     medium_note: str = ""
     short_note: str = ""
     """Shorter notes, if there are any, of which the first that fits is shown, else the last."""
+    difference: str = ""
+    """Of a job, what dask and what SLURM say of its memory or CPU use, if that differs clearly."""
     step: str = ""
     """The label's end: the SLURM task (``batch.0``) without a row of its own, or the job of a worker that left."""
 
@@ -153,7 +156,9 @@ def managed_share(workers: Iterable[Worker], of: float | None) -> int | None:
 def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
     match row:
         case JobRow():
-            return _job(row.job, taken_at, thresholds)._replace(step=_only_step(row.job))
+            return _job(row.job, taken_at, thresholds)._replace(
+                step=_only_step(row.job), difference=marked_difference(row.job)
+            )
         case TaskRow():
             return _task(row.task, row.job)
         case WorkerRow():

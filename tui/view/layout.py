@@ -237,8 +237,11 @@ def _lacks_node(cells: Cells, layout: Layout) -> bool:
 
 
 def _label_end(cells: Cells, layout: Layout, room: int) -> str:
-    """Return what follows the name of a job or worker, as far as there is room: its only SLURM task, and its node."""
-    parts = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "") if part]
+    """Return what follows the name of a job or worker, as far as there is room.
+
+    That is its only SLURM task, its node, and where dask and SLURM differ.
+    """
+    parts = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "", cells.difference) if part]
     while parts:
         end = "".join(f" · {part}" for part in parts)
         if width(printable(end)) <= room:

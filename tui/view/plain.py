@@ -108,8 +108,8 @@ def _erred_words(work: Work) -> Iterator[str]:
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:
     label = state = node = now = 0
     for row, held in rows:
-        step = f" · {held.step}" if held.step else ""
-        label = max(label, INDENT * (row.depth + 1) + width_of(printable(held.label + step)))
+        end = "".join(f" · {part}" for part in (held.step, held.difference) if part)
+        label = max(label, INDENT * (row.depth + 1) + width_of(printable(held.label + end)))
         state = max(state, width_of(printable(held.state)))
         node = max(node, width_of(printable(held.node)))
         now = max(now, cells_of_now(held.now))

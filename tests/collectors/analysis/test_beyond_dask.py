@@ -13,9 +13,13 @@ from dasktop.collectors.model.readings import Step
 from dasktop.collectors.model.snapshot import Allocated, ChildProcess
 from dasktop.collectors.scaling.state import cluster_state
 from dasktop.collectors.scaling.warnings import when_releasing
+from dasktop.tui.draw.glyphs import UNICODE
+from dasktop.tui.draw.times import local
 from dasktop.tui.view.cells import cells
+from dasktop.tui.view.layout import fit_layout, line
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import ArrayRow
+from dasktop.tui.view.visible_rows import visible_rows
 from tests.support.details_text import details_lines
 from tests.support.findings_watch import after, over, seen, watch, with_workers
 from tests.support.readings import batch, dask, job_of, running, slurm
@@ -119,6 +123,25 @@ def test_job_has_the_larger_figure_with_its_source():
     assert job_of(reconcile(reading, reading_of_slurm, (), TAKEN_AT, beyond=more), "7").used.memory_source is None
 
 
+def test_slurms_figures_are_kept_beside_dasks():
+    """Also where they are no larger."""
+    tracker = OtherUseTracker()
+    found = []
+    for seconds, cpu_seconds, rss_bytes in ((0, 10, GIB), (60, 40, 2 * GIB), (120, 70, GIB), (180, 80, None)):
+        tracker.note(after(seconds, busy(60.0)), [step(seconds, cpu_seconds, rss_bytes, ntasks=2)])
+        found.append(tracker.figures["7"])
+    assert [one.memory_bytes for one in found] == [2 * GIB, 4 * GIB, 2 * GIB, None]
+    assert [one.cpu_percent for one in found] == [None, None, 100.0, 100.0], "over two minutes or more, of all tasks"
+    assert found[-1].read_at == TAKEN_AT + timedelta(seconds=180)
+    figures = dict.fromkeys("78", found[2])
+    given = slurm(running("7", "n1"), replace(running("8", "n1"), state="PENDING"))
+    shown = reconcile(None, given, (), TAKEN_AT, slurm_figures=figures)
+    used = job_of(shown, "7").used
+    assert (used.slurm_cpu_percent, used.slurm_memory_bytes, used.slurm_read_at) == (100.0, 2 * GIB, found[2].read_at)
+    assert (used.cpu_percent, used.memory_bytes) == (None, None)
+    assert job_of(shown, "8").used.slurm_memory_bytes is None
+
+
 def test_totals_use_the_larger_figures():
     in_job = reading_of("w", place=batch("7"), cpu_percent=5.0, memory_bytes=60)
     in_other = reading_of("v", place=batch("8"), cpu_percent=7.0, memory_bytes=30)
@@ -158,9 +181,32 @@ def test_array_sums_the_figures_of_its_jobs():
 def test_job_details_name_the_source():
     lines = details_lines(by_slurm())
     assert any("75% of 2.0G (SLURM)" in line for line in lines)
-    assert any("SLURM reports 1.5G for all processes of the job; the dask workers use 256M" in line for line in lines)
+    assert any(line.endswith("dask 256M, SLURM 1.5G") for line in lines), "as older recordings have it"
+    assert any("SLURM counts all processes of the job, dask only its workers" in line for line in lines)
     assert any("26% of 4 CPUs (SLURM)" in line for line in lines)
     assert any("about 1.0 cores used by processes other than its dask workers (SLURM)" in line for line in lines)
+
+
+def test_job_details_have_both_figures_once_known():
+    at = TAKEN_AT - timedelta(minutes=2)
+    both = with_use(busy(20.0), slurm_cpu_percent=24.0, slurm_memory_bytes=GIB // 8, slurm_read_at=at)
+    lines = details_lines(both)
+    assert any(line.endswith("dask 5%, SLURM 6%") for line in lines)
+    assert any(line.endswith(f"dask 64M, SLURM 128M at {local(at):%H:%M}") for line in lines)
+    assert not any("dask " in line and "SLURM " in line for line in details_lines(busy(20.0))), "not sampled yet"
+
+
+def test_row_of_a_job_has_both_figures_if_they_differ_clearly():
+    def label(shown, room=60):
+        (row,) = visible_rows(shown, lambda _: False)
+        held = cells(row, TAKEN_AT)
+        layout = fit_layout(200)._replace(label=room)
+        return line(row, held, layout, UNICODE)[1].text.strip() if held.difference or held.step else ""
+
+    assert label(by_slurm()) == "· batch.0 · dask 256M, SLURM 1.5G"
+    assert label(by_slurm(), 40) == "· dask 256M, SLURM 1.5G", "rather than the step"
+    assert label(with_use(busy(4.0), cpu_percent=104.0, cpu_source="slurm")).endswith(" · dask 1%, SLURM 26%")
+    assert label(with_use(busy(4.0), slurm_memory_bytes=GIB)) == "· batch.0", "the difference is not clear"
 
 
 def with_use(snapshot, **used):

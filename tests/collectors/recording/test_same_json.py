@@ -29,7 +29,7 @@ ADDED = {
         "planned_nodes",
     },
     ".jobs.fate": {"released_by"},
-    ".jobs.used": {"cpu_source", "memory_source"},
+    ".jobs.used": {"cpu_source", "memory_source", "slurm_cpu_percent", "slurm_memory_bytes", "slurm_read_at"},
     ".jobs.tasks.workers": {
         "children",
         "has_more_children",
