@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -14,6 +15,7 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
+from dasktop.tui.details.sections import title
 from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.findings import FindingsApp
 from dasktop.tui.dialogs.page import Page
@@ -22,12 +24,16 @@ from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
 from dasktop.tui.scaling.controller import ScalingActions, ScalingController
 from dasktop.tui.tree.controller import TreeActions, TreeController
+from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
-from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.view.panels import NEEDS, NONE, Panels, fit_panels, has_room, next_panels
+from dasktop.tui.view.hits import NO_SEARCH
+from dasktop.tui.view.keys import LIVE_ONLY, NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.view.panels import NEEDS, NONE, PanelName, Panels, fit_panels, has_room, next_panels
+from dasktop.tui.view.row_menu import keys_for_row, why_no_job
 from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
+from dasktop.tui.view.why_not import NOT_RECORDED, READ_ONLY, REPLAY_CHANGES_NOTHING, ids_of_key, why_not_here
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
@@ -292,7 +298,42 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
 
     def action_copy(self) -> None:
         """Copy the id, address or task key of the selected row."""
-        copy(None if self._tree.table.selected is None else name_of(self._tree.table.selected), self, self._status)
+        row = self._tree.table.selected
+        if row is None or (text := name_of(row)) is None:
+            self.refuse("this row has nothing to copy: select a job, a worker or a thread")
+        else:
+            copy(text, self, self._status)
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """Show the page of what was clicked."""
+        self._show_page_of(message.panel)
+
+    def on_panel_lines_chosen(self, message: PanelLines.Chosen) -> None:
+        """Show the page of the panel that was clicked."""
+        self._show_page_of(message.panel, message.task_name)
+
+    def _show_page_of(self, panel: PanelName, task_name: str | None = None) -> None:
+        if panel == "work":
+            self.action_work(task_name)
+        else:
+            self.action_history()
+
+    def on_tree_table_opened(self) -> None:
+        """Show the details of the row that was double-clicked."""
+        self.action_details()
+
+    def on_tree_table_menu_wanted(self, message: TreeTable.MenuWanted) -> None:
+        """Open the menu of the selected row."""
+        row = self._tree.table.selected
+        if row is not None and self._snapshot is not None:
+            from dasktop.tui.dialogs.row_menu import open_row_menu
+
+            ids = keys_for_row(row, self._snapshot)
+            open_row_menu(self, title(row), ids, message.at, self._tree.selected_key, self._glyphs)
+
+    def refuse_without_job(self) -> None:
+        """Say why the selected row belongs to no job."""
+        self.refuse(why_no_job(self._tree.table.selected))
 
     def on_step_arrived(self, message: StepArrived) -> None:
         """Show progress or the outcome of an operation; quit if the user asked for it."""
@@ -328,7 +369,10 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
 
     def action_log(self) -> None:
         """Show the log of the selected row's job."""
-        self._logs.open(self.selected_job_id, self._snapshot)
+        if self.selected_job_id is None:
+            self.refuse_without_job()
+        else:
+            self._logs.open(self.selected_job_id, self._snapshot)
 
     def open_log(self, job_id: str) -> None:
         """Show the log of a job."""
@@ -358,10 +402,33 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         for widget in (self._header, self._banner, self._panel_lines, self._details, self._status, self._key_line):
             widget.clear()
 
-    def before_key(self) -> None:
-        """Clear the result of the previous key."""
-        for status in {self._status, *self.screen.query(StatusLine)}:
-            status.next_key()
+    def on_key(self, event: events.Key) -> None:
+        """Sort by the column of a digit after the sort key; say why a key does nothing that does something in the tree.
+
+        Runs before Textual looks for a binding.
+        """
+        if self._numbered_sort.take(event.key):
+            event.stop()
+            event.prevent_default()
+            return
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None:
+            if not active.enabled and active.binding.id in ("next_hit", "previous_hit"):
+                self.refuse(NO_SEARCH)
+            return
+        for key_id in ids_of_key(event.key, self._keys):
+            if why := self._why_nothing(event.key, key_id):
+                self.refuse(why)
+                return
+
+    def _why_nothing(self, key: str, key_id: str) -> str:
+        if self.screen is not self.screen_stack[0]:
+            return why_not_here(key, key_id)
+        if not self._banner.is_replay and self._read_only and key_id in _CHANGES:
+            return READ_ONLY
+        if self._banner.is_replay and key_id in _CHANGES | LIVE_ONLY:
+            return REPLAY_CHANGES_NOTHING if key_id in _CHANGES else NOT_RECORDED
+        return why_not_here(key, key_id) if self.screen.has_class("-details") else ""
 
     def action_change_interval(self, direction: int) -> None:
         """Poll dask more often (1) or less often (-1)."""

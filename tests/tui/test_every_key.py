@@ -24,6 +24,7 @@ from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.history_page import HistoryPage
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
 from dasktop.tui.dialogs.profile_page import ProfilePage
+from dasktop.tui.dialogs.row_menu import RowMenu
 from dasktop.tui.dialogs.saving import SaveBox
 from dasktop.tui.dialogs.switching import Picker
 from dasktop.tui.dialogs.work_page import WorkPage
@@ -195,6 +196,14 @@ async def _(screen: Screen, key: str) -> None:
     assert len(screen.tree) == len(before) - 2
     await screen.press(key)
     assert screen.tree == before
+
+
+@walk("menu")
+async def _(screen: Screen, key: str) -> None:
+    await screen.press(key)
+    assert page_of(screen) is RowMenu
+    await screen.press("x")
+    assert page_of(screen) is PlanBox
 
 
 @walk("fold_all")

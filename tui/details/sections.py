@@ -77,11 +77,11 @@ def title(row: Row) -> str:
         case WorkerRow():
             return f"worker {row.worker.name}"
         case ThreadRow():
-            return f"thread {row.thread.native_id}"
+            return f"thread {row.thread.native_id} of worker {row.worker.name}"
         case ArrayRow():
             return f"array {row.jobs[0].array_job_id}"
         case IdleRow():
-            return "idle threads"
+            return f"idle threads of worker {row.worker.name}"
         case OutsideRow():
             return f"workers {place_words(row.workers)}"
         case EarlierRow():
@@ -93,7 +93,7 @@ def title(row: Row) -> str:
         case OthersRow():
             return "other jobs"
         case AskingRow():
-            return "threads"
+            return f"threads of worker {row.worker.name}"
 
 
 def sections(

@@ -36,7 +36,8 @@ class Dialog(ModalScreen[ScreenResultType]):
         self._show_keys(self)
 
     def _show_keys(self, screen: Screen[Any]) -> None:
-        listed = [entry._replace(label=self.label_of(entry)) for entry in entries(screen)]
+        labelled = [entry._replace(label=self.label_of(entry)) for entry in entries(screen)]
+        listed = [entry for entry in labelled if entry.label]
         listed.sort(key=lambda entry: entry.key_id in _WAYS_OUT)
         room = self.app.size.width - _CELLS_AROUND - len(self.field_keys) - (_GAP if self.field_keys else 0)
         # An entry counts one cell less than the gap before it and its text take.
@@ -54,7 +55,7 @@ class Dialog(ModalScreen[ScreenResultType]):
         return self.FIELD_KEYS
 
     def label_of(self, entry: Entry) -> str:
-        """Return the label of a key in this dialog."""
+        """Return the label of a key in this dialog; empty: not listed, since it would do nothing now."""
         return entry.label
 
 

@@ -24,7 +24,15 @@ from dasktop.tui.view.failure_columns import (
     fit_failure_layout,
 )
 from dasktop.tui.view.failure_details import failure_sections, failure_title
-from dasktop.tui.view.failure_rows import FailureRow, FailureRows, GroupOrder, GroupRow, failure_rows
+from dasktop.tui.view.failure_rows import (
+    EndRow,
+    FailedTaskRow,
+    FailureRow,
+    FailureRows,
+    GroupOrder,
+    GroupRow,
+    failure_rows,
+)
 from dasktop.tui.view.failures import UNKNOWN_FAILURES, failures_summary
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.rows import Key
@@ -43,6 +51,8 @@ class _Look(NamedTuple):
 
 class FailuresTable(RowTable[FailureRow]):
     """The rows of the page."""
+
+    KEEPS_LINE = True
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
@@ -116,6 +126,16 @@ class FailuresPage(TablePage[FailureRow]):
         if pattern and not is_empty:
             message = f"nothing matches {pattern}{remark(pattern)}"
         self._rows_table.show(found, self._snapshot.taken_at, message)
+
+    def hits(self) -> tuple[int, int]:
+        """Return how many failed tasks and ended workers match the filter, of how many."""
+        ends = unexpected_ends(self._snapshot)
+
+        def number(pattern: str) -> int:
+            found = failure_rows(self._failures or (), ends, lambda _key, _default: True, GroupOrder(), pattern)
+            return sum(isinstance(row, FailedTaskRow | EndRow) for row in found.rows)
+
+        return number(self._view.pattern), number("")
 
     def select_at_first(self) -> None:
         """Select the wanted task name."""

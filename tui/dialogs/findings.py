@@ -83,13 +83,7 @@ class FindingsApp(PagesApp):
         if any(self._go_to(message.finding, place) for place in places):
             return
         reason = "its jobs and workers are not listed any more" if places else "it is about the whole cluster"
-        self._refuse(f"no row to go to: {reason}")
-
-    def _refuse(self, why: str) -> None:
-        from dasktop.tui.dialogs.findings_page import FindingsPage
-
-        if isinstance(self.screen, FindingsPage):
-            self.screen.refuse(why)
+        self.refuse(f"no row to go to: {reason}")
 
     def _go_to(self, finding: Finding, place: Place) -> bool:
         """Go to one place; return whether there is something about the finding."""
@@ -121,9 +115,9 @@ class FindingsApp(PagesApp):
                 if self._snapshot is not None and any(job.job_id == job_id for job in self._snapshot.jobs):
                     self.open_log(job_id)
                 else:
-                    self._refuse("its job is not listed any more")
+                    self.refuse("its job is not listed any more")
             case "call_stack" if not self.go_to_finding(message.finding):
-                self._refuse("its workers are not listed any more")
+                self.refuse("its workers are not listed any more")
             case key_id:
                 self._close_pages()
                 if action.target is not None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -48,7 +46,6 @@ from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.footer import Entry
 from dasktop.tui.widgets.lines import Lines
 from dasktop.tui.widgets.row_table import RowTable
-from dasktop.tui.widgets.status_line import StatusLine
 
 _FOLDS = frozenset({"fold_all", "fold_to"})
 
@@ -63,6 +60,9 @@ class _Look(NamedTuple):
 class FindingsView(TableView):
     """How the user wants the findings shown; kept while the page is closed."""
 
+    selected: Key | None
+    """The row from which the user went to what it is about; ``None`` if the page was closed otherwise."""
+
     def __init__(self) -> None:
         super().__init__()
         self.selected: Key | None = None
@@ -70,9 +70,6 @@ class FindingsView(TableView):
 
 class FindingsTable(RowTable[FindingsRow]):
     """The rows of the page. They have no folds."""
-
-    class Opened(Message):
-        """A row was double-clicked."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
@@ -99,11 +96,6 @@ class FindingsTable(RowTable[FindingsRow]):
         del row
         look = cast("_Look", look)
         return finding_line(look.texts, look.layout, self._glyphs)
-
-    def on_click(self, event: events.Click) -> None:
-        """Open a row on a double click; `RowTable` selects it."""
-        if event.chain == 2 and self.scroll_offset.y + event.y < len(self.rows):
-            self.post_message(self.Opened())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the keys that fold and go to parents."""
@@ -206,7 +198,6 @@ class FindingsPage(TablePage[FindingsRow]):
         self._keys = keymap
         self._foot = _Foot(glyphs)
         self._shown_action = ""
-        self._status = StatusLine(glyphs)
 
     def above(self) -> Sequence[Widget]:
         """Return the summary and the column heads."""
@@ -216,14 +207,9 @@ class FindingsPage(TablePage[FindingsRow]):
         """Return the number of dismissed findings."""
         return (self._foot,)
 
-    def contents(self) -> ComposeResult:
-        """Create the table, the details, and a line for messages."""
-        yield from super().contents()
-        yield self._status
-
     def select_at_first(self) -> None:
-        """Select the row that was selected when the page was closed."""
-        key = self._findings_view.selected
+        """Select the finding that was clicked or that the user went away from, else the worst one."""
+        key, self._findings_view.selected = self._findings_view.selected, None
         if self._first is not None:
             wanted = identity_of(self._first)
             same = (
@@ -249,6 +235,11 @@ class FindingsPage(TablePage[FindingsRow]):
         self._rows_table.show(rows, snapshot.taken_at, message)
         self._label_action()
 
+    def hits(self) -> tuple[int, int]:
+        """Return how many findings and source errors match the filter, of how many."""
+        findings = self._dismissed.remaining(self._snapshot.findings)
+        return len(self.table.rows), len(finding_rows(self._snapshot, findings))
+
     def _label_action(self) -> None:
         """Show the name of the possible action beside its key."""
         action = self._possible_action
@@ -273,9 +264,10 @@ class FindingsPage(TablePage[FindingsRow]):
         return action if action is not None and not self._why_not(action) else None
 
     def label_of(self, entry: Entry) -> str:
-        """Name the action of the selected finding."""
-        action = self._possible_action
-        return action.short if entry.key_id == "act" and action is not None else super().label_of(entry)
+        """Name the action of the selected finding, if there is one."""
+        if entry.key_id != "act":
+            return super().label_of(entry)
+        return self._shown_action
 
     def on_row_table_moved(self, message: RowTable.Moved) -> None:
         """Remember the selected row."""
@@ -286,10 +278,23 @@ class FindingsPage(TablePage[FindingsRow]):
         self._label_action()
         self._findings_view.selected = None if self.table.selected is None else self.table.selected.key
 
-    def on_findings_table_opened(self, message: FindingsTable.Opened) -> None:
-        """Go to what the finding is about."""
-        message.stop()
+    def open_selected(self) -> None:
+        """Go to what the selected finding is about."""
         self.action_go_to()
+
+    def keys_for(self, row: FindingsRow) -> Sequence[str]:
+        """Return the ids of the keys that apply to a row."""
+        if not isinstance(row, FindingRow):
+            return ("toggle_details",)
+        action, log = self._possible_action, log_of(row.finding)
+        act = ("act",) if action is not None else ()
+        shows_log = log is not None and (action is None or action.key_id != "log") and not self._why_not(log)
+        return ("go_to_row", *act, *(("log",) if shows_log else ()), "dismiss", "toggle_details")
+
+    def words_for(self, key_id: str) -> str:
+        """Return what carrying out the advice does."""
+        action = self._possible_action
+        return f"{action.does}{action.asks}" if key_id == "act" and action is not None else ""
 
     def action_go_to(self) -> None:
         """Go to what the selected finding is about."""
@@ -336,15 +341,15 @@ class FindingsPage(TablePage[FindingsRow]):
         self._dismissed.forget()
         self._show_remaining()
 
+    def action_back(self) -> None:
+        """Close the page, and forget the selection."""
+        self._findings_view.selected = None
+        super().action_back()
+
     def _show_remaining(self) -> None:
         self.show(self._snapshot)
         self._remember()
         self.post_message(self.DismissedChanged())
-
-    def refuse(self, why: str) -> None:
-        """Say why a key does nothing."""
-        self.app.bell()
-        self._status.show_result(why, "waiting")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable the keys that fold, and keys that a text field takes."""

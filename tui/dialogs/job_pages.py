@@ -10,6 +10,7 @@ from textual.widgets import Input
 from dasktop.collectors.analysis.anatomy.checks import anatomy_of
 from dasktop.collectors.model.queries import BatchScript
 from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.text.patterns import compiled, remark
 from dasktop.tui.dialogs.page import Line, Page
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
@@ -17,7 +18,9 @@ from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.anatomy_lines import anatomy_lines
 from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.hits import NO_MATCH, NO_SEARCH, of_all
 from dasktop.tui.widgets.bindings import bound
+from dasktop.tui.widgets.pattern_line import SearchLine
 from dasktop.tui.widgets.queries import Answered, Queries
 
 _HANGING = 4
@@ -34,7 +37,6 @@ class JobScriptPage(Page):
         For the job script.
     """
 
-    DEFAULT_CSS = "JobScriptPage Input { height: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bound(priority=True, leave="back", search="search", search_typed="leave_search"),
         *bound(next_hit="next(1)", previous_hit="next(-1)"),
@@ -47,13 +49,12 @@ class JobScriptPage(Page):
         self._queries = queries
         self._script: Sequence[str] = ()
         self._match = -1
-        self._input = Input(placeholder="search", compact=True)
-        self._input.display = False
+        self._search = SearchLine()
 
     def contents(self) -> ComposeResult:
         """Create the text, and the search line below it."""
         yield from super().contents()
-        yield self._input
+        yield self._search
 
     def on_mount(self) -> None:
         """Request the script."""
@@ -76,12 +77,11 @@ class JobScriptPage(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Let the search key type a character while the search line has the focus."""
         del parameters
-        return action != "search" or not self._input.has_focus
+        return action != "search" or not isinstance(self.focused, Input)
 
     def action_search(self) -> None:
         """Open the search line."""
-        self._input.display = True
-        self.set_focus(self._input)
+        self._search.open()
 
     def action_leave_search(self) -> None:
         """Return to the text, and keep the search."""
@@ -89,24 +89,29 @@ class JobScriptPage(Page):
 
     def action_back(self) -> None:
         """Close the search; else close the page."""
-        if self._input.display:
-            self._input.display = False
+        if self._search.is_open:
+            self._search.close()
             self.set_focus(self.text)
         else:
             self.dismiss(None)
 
-    def on_input_changed(self, message: Input.Changed) -> None:
+    def on_search_line_changed(self, message: SearchLine.Changed) -> None:
         """Go to the first match as the user types."""
         self._match = -1
-        if message.value:
+        self._search.show_count("")
+        if message.pattern:
             self.action_next(1)
 
     def action_next(self, step: int) -> None:
-        """Go to the next match, or the previous one (-1); wrap around."""
-        sought = self._input.value.casefold()
-        matches = [number for number, line in enumerate(self._script) if sought and sought in line.casefold()]
+        """Go to the next line that matches, or the previous one (-1); wrap around."""
+        if not self._search.pattern:
+            self.refuse(NO_SEARCH)
+            return
+        sought = compiled(self._search.pattern)
+        matches = [number for number, line in enumerate(self._script) if sought.search(line)]
         if not matches:
             self.app.bell()
+            self._search.show_count(f"{NO_MATCH}{remark(self._search.pattern)}")
             return
         ahead = (
             [match for match in matches if match > self._match]
@@ -114,6 +119,7 @@ class JobScriptPage(Page):
             else [match for match in matches if match < self._match]
         )
         self._match = (ahead or matches)[0 if step > 0 else -1]
+        self._search.show_count(of_all(matches.index(self._match) + 1, len(matches)))
         self.text.go_to(self._match)
 
 

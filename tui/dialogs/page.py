@@ -22,6 +22,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.details_pane import more_words
+from dasktop.tui.widgets.status_line import StatusLine
 
 
 class Line(NamedTuple):
@@ -136,12 +137,15 @@ class Page(Dialog[None]):
         self._glyphs = glyphs
         self._more = ""
         self.text = TextView()
+        self.status = StatusLine(glyphs)
+        """Says why a key does nothing."""
 
     def compose(self) -> ComposeResult:
         """Create the box."""
         with Vertical(classes="box") as box:
             box.border_title = Content(self._heading)
             yield from self.contents()
+            yield self.status
 
     def on_text_view_moved(self, message: TextView.Moved) -> None:
         """Show how many lines are out of view."""
@@ -150,6 +154,11 @@ class Page(Dialog[None]):
         if more != self._more:  # a new title redraws the whole box
             self._more = more
             self.query_one(".box").border_title = Content("  ".join(filter(None, (self._heading, more))))
+
+    def refuse(self, why: str) -> None:
+        """Say why a key does nothing."""
+        self.app.bell()
+        self.status.show_result(why, "waiting")
 
     def contents(self) -> ComposeResult:
         """Create the content of the box."""

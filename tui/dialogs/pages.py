@@ -1,6 +1,8 @@
 """Opens the pages over the screen: help, findings, failed tasks, work, anatomy, script, commands. Imports each late."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.queries import ProfileOf
@@ -8,12 +10,16 @@ from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import Thresholds
 from dasktop.tui.view.history import History
 from dasktop.tui.view.keys import Keymap
+from dasktop.tui.widgets.numbered_sort import MOST_COLUMNS, NumberedSort, numbered
 from dasktop.tui.widgets.queries import Queries
+from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from dasktop.tui.dialogs.table_page import TableView
     from dasktop.tui.dialogs.work_page import WorkView
+
+N = TypeVar("N", bound=str)
 
 
 class PagesApp(TerminalApp):
@@ -35,6 +41,38 @@ class PagesApp(TerminalApp):
     @property
     def selected_worker(self) -> Worker | None:
         """The worker of the selected row, if it is one or is below one."""
+        raise NotImplementedError
+
+    def refuse(self, why: str) -> None:
+        """Say why a key does nothing, on the current screen."""
+        self.bell()
+        for status in self.screen.query(StatusLine):
+            status.show_result(why, "waiting")
+
+    @cached_property
+    def _numbered_sort(self) -> NumberedSort:
+        return NumberedSort()
+
+    def before_key(self) -> None:
+        """Clear the result of the previous key, and offer what it offered."""
+        self._numbered_sort.before_key()
+        for status in {*self.screen_stack[0].query(StatusLine), *self.screen.query(StatusLine)}:
+            status.next_key()
+
+    def offer_columns(self, names: Sequence[N], heads: Mapping[Any, str], sort: Callable[[N | None], None]) -> None:
+        """Let the next key, if it is a digit, sort by a column, or restore the default order; say which digits."""
+
+        def choose(number: int) -> None:
+            if number <= min(len(names), MOST_COLUMNS):
+                sort(names[number - 1] if number else None)
+            self.offer_columns(names, heads, sort)
+
+        self._numbered_sort.offer(choose)
+        for status in self.screen.query(StatusLine):
+            status.show_result(numbered(names, heads))
+
+    def refuse_without_job(self) -> None:
+        """Say why the selected row belongs to no job."""
         raise NotImplementedError
 
     def action_command_palette(self) -> None:
@@ -80,7 +118,9 @@ class PagesApp(TerminalApp):
         """Show the anatomy of the selected row's job."""
         from dasktop.tui.dialogs.job_pages import AnatomyPage
 
-        if self._snapshot is not None and (job_id := self.selected_job_id) is not None:
+        if (job_id := self.selected_job_id) is None:
+            self.refuse_without_job()
+        elif self._snapshot is not None:
             self.push_screen(AnatomyPage(self._snapshot, job_id, self._queries, self._glyphs))
 
     def action_profile(self) -> None:
@@ -89,7 +129,7 @@ class PagesApp(TerminalApp):
 
         found = self._to_profile()
         if found is None:
-            self.bell()
+            self.refuse("nothing to profile: select a job with workers, a worker, or on W a task name")
         else:
             self.push_screen(ProfilePage(*found, self._queries, self._glyphs))
 
@@ -116,7 +156,9 @@ class PagesApp(TerminalApp):
         """Show the script of the selected row's job."""
         from dasktop.tui.dialogs.job_pages import JobScriptPage
 
-        if (job_id := self.selected_job_id) is not None:
+        if (job_id := self.selected_job_id) is None:
+            self.refuse_without_job()
+        else:
             self.push_screen(JobScriptPage(job_id, self._queries, self._glyphs))
 
 

@@ -24,7 +24,7 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.scheduler_list import is_watched, texts_of
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.footer import Entry
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 from dasktop.tui.widgets.status_line import StatusLine
 
 _LINES_AROUND = 6
@@ -86,7 +86,7 @@ class Candidates(Lines, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the scheduler that was clicked."""
-        if self._top + event.y < len(self._candidates):
+        if self._top + event.y < len(self._candidates) and event.button == LEFT_BUTTON:
             self._index = self._top + event.y
             self.action_choose()
 

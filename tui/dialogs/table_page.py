@@ -9,10 +9,12 @@ from textual.widget import Widget
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.tui.dialogs.page import Page
+from dasktop.tui.dialogs.row_menu import open_row_menu
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Line, Section, lay_out
 from dasktop.tui.draw.text_width import cut
+from dasktop.tui.view.hits import of_all
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import AnyRow, Key
 from dasktop.tui.widgets.bindings import bound
@@ -128,6 +130,10 @@ class TablePage(Page, Generic[R]):
         """Show the rows of the snapshot."""
         raise NotImplementedError
 
+    def hits(self) -> tuple[int, int]:
+        """Return how many rows match the filter, of how many; folded ones, too."""
+        raise NotImplementedError
+
     def details_of(self, row: R) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
         raise NotImplementedError
@@ -160,6 +166,7 @@ class TablePage(Page, Generic[R]):
         """Show this snapshot."""
         self._snapshot = snapshot
         self.show_table()
+        self._filter.show_count(of_all(*self.hits()) if self._view.pattern else "")
         self._show_details()
 
     def select_below(self, row: R) -> None:
@@ -203,6 +210,35 @@ class TablePage(Page, Generic[R]):
         """Show the details of the row that is selected now."""
         message.stop()
         self._show_details()
+
+    def on_row_table_opened(self, message: RowTable.Opened) -> None:
+        """Open the row that was double-clicked."""
+        message.stop()
+        self.open_selected()
+
+    def open_selected(self) -> None:
+        """Open the selected row; by default, show its details."""
+        self.action_details()
+
+    def on_row_table_menu_wanted(self, message: RowTable.MenuWanted) -> None:
+        """Open the menu of the selected row."""
+        message.stop()
+        if (row := self.table.selected) is not None:
+            heading, _ = self.details_of(row)
+            selected = self._selected_key
+            open_row_menu(self.app, heading, self.keys_for(row), message.at, selected, self._glyphs, self.words_for)
+
+    def _selected_key(self) -> Key | None:
+        return None if self.table.selected is None else self.table.selected.key
+
+    def keys_for(self, row: R) -> Sequence[str]:
+        """Return the ids of the keys that apply to a row, in the order of its menu."""
+        return ("details",) if row.unfolded is None else ("details", "fold")
+
+    def words_for(self, key_id: str) -> str:
+        """Return what a key does to the selected row, by id; empty: what it does in general."""
+        del key_id
+        return ""
 
     def on_row_table_fold_chosen(self, message: RowTable.FoldChosen) -> None:
         """Fold or unfold one row."""
@@ -264,7 +300,7 @@ class TablePage(Page, Generic[R]):
         if self._view.pattern:
             self._filter.clear()
         else:
-            self.dismiss(None)
+            self.action_back()
 
     def action_back(self) -> None:
         """Close the page."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
 
 from textual import events
 from textual.binding import BindingType
@@ -21,9 +21,10 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import Key
-from dasktop.tui.view.work import LEGEND, UNKNOWN_WORK, findings_by_name, marked_names, progress_line
+from dasktop.tui.view.work import FAILED, LEGEND, UNKNOWN_WORK, findings_by_name, marked_names, number_in, progress_line
 from dasktop.tui.view.work_columns import (
     MEANINGS,
+    WORK_COLUMNS,
     WorkColumnName,
     WorkLayout,
     WorkSort,
@@ -37,8 +38,11 @@ from dasktop.tui.view.work_columns import (
 from dasktop.tui.view.work_details import work_sections, work_title
 from dasktop.tui.view.work_rows import NameRow, WorkRow, WorkRows, work_rows
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 from dasktop.tui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from dasktop.tui.dialogs.pages import PagesApp
 
 
 class WorkView(TableView):
@@ -133,7 +137,7 @@ class WorkHeads(Lines):
     def on_click(self, event: events.Click) -> None:
         """Post which column head was clicked."""
         column = work_column_at(event.x, fit_work_layout(self.size.width - SCROLLBAR_CELLS))
-        if event.y == 1 and column is not None:
+        if event.y == 1 and column is not None and event.button == LEFT_BUTTON:
             self.post_message(self.Chosen(column))
 
 
@@ -213,6 +217,16 @@ class WorkPage(TablePage[WorkRow]):
             message = f"nothing matches {view.pattern}{remark(view.pattern)}" if view.pattern else "No tasks."
         self._work_table.show(found, snapshot.taken_at, message)
 
+    def hits(self) -> tuple[int, int]:
+        """Return how many rows of task names match the filter, of how many."""
+        work = self._snapshot.work
+
+        def number(pattern: str) -> int:
+            rows = work_rows(work, lambda _key, _default: True, pattern=pattern).rows if work is not None else ()
+            return sum(isinstance(row, NameRow) for row in rows)
+
+        return number(self._view.pattern), number("")
+
     def details_of(self, row: WorkRow) -> tuple[str, Sequence[Section]]:
         """Return the heading and the details of a row."""
         snapshot = self._snapshot
@@ -226,6 +240,12 @@ class WorkPage(TablePage[WorkRow]):
         """The task name of the selected row, if it is one."""
         row = self.table.selected
         return row.name.name if isinstance(row, NameRow) else None
+
+    def keys_for(self, row: WorkRow) -> Sequence[str]:
+        """Return the ids of the keys that apply to a row."""
+        of_name = ("profile",) if isinstance(row, NameRow) else ()
+        failures = ("failures",) if any(number_in(row.states, word) for word in FAILED) else ()
+        return (*super().keys_for(row), *of_name, *failures)
 
     def select_at_first(self) -> None:
         """Select the wanted task name."""
@@ -244,9 +264,19 @@ class WorkPage(TablePage[WorkRow]):
     def action_sort(self, step: int) -> None:
         """Sort by the next column; after the last one, restore the default order."""
         view = self._work_view
-        order: tuple[WorkSort | None, ...] = (None, "name", *fit_work_layout(self.table.cells).columns)
+        names: tuple[WorkSort, ...] = ("name", *fit_work_layout(self.table.cells).columns)
+        order: tuple[WorkSort | None, ...] = (None, *names)
         place = (order.index(view.sort) + step) % len(order) if view.sort in order else 0
         view.sort, view.is_reversed = order[place], False
+        self.show(self._snapshot)
+        heads = {name: column.head for name, column in WORK_COLUMNS.items()}
+        cast("PagesApp", self.app).offer_columns(names, heads, self._sort_by)
+
+    def _sort_by(self, column: WorkSort | None) -> None:
+        """Sort by a column; if it is the sort column already, reverse the order; ``None``: the default order."""
+        view = self._work_view
+        view.is_reversed = column is not None and column == view.sort and not view.is_reversed
+        view.sort = column
         self.show(self._snapshot)
 
     def action_reverse(self) -> None:
@@ -258,6 +288,4 @@ class WorkPage(TablePage[WorkRow]):
     def on_work_heads_chosen(self, message: WorkHeads.Chosen) -> None:
         """Sort by a column; if it is the sort column already, reverse the order."""
         message.stop()
-        view = self._work_view
-        view.sort, view.is_reversed = message.column, view.sort == message.column and not view.is_reversed
-        self.show(self._snapshot)
+        self._sort_by(message.column)

@@ -21,7 +21,7 @@ from dasktop.tui.draw.text_width import cut, width
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.findings import MARKS, ROLES
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
 _MIN_CELLS = 10
 _HERE = "┃"
@@ -60,7 +60,7 @@ class TimeLine(Lines):
     def on_click(self, event: events.Click) -> None:
         """Post the clicked position, as a share of the recording's time."""
         bounds = line_bounds(self._position, self.size.width) if self._position is not None else None
-        if bounds is not None and bounds[0] <= event.x < bounds[1]:
+        if event.button == LEFT_BUTTON and bounds is not None and bounds[0] <= event.x < bounds[1]:
             self.post_message(self.Chosen((event.x - bounds[0]) / max(1, bounds[1] - bounds[0] - 1)))
 
 

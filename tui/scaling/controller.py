@@ -25,6 +25,7 @@ from dasktop.collectors.model.plan import (
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.scaling.plan import plan as make_plan
 from dasktop.collectors.text.format import counted
+from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm, TargetForm
 from dasktop.tui.scaling.plan_box import PlanBox
@@ -266,7 +267,7 @@ class ScalingController:
         return f"then add {counted(self._jobs_to_add, 'job')} · " if self._jobs_to_add else ""
 
 
-class ScalingActions:
+class ScalingActions(PagesApp):
     """The part of the app that passes keys to the scaling of the cluster."""
 
     _scaling: ScalingController
@@ -296,6 +297,8 @@ class ScalingActions:
         """Ask whether to release the marked jobs or, if there are none, the selected row's."""
         if job_ids := self.chosen_jobs:
             self._scaling.release(job_ids)
+        else:
+            self.refuse_without_job()
 
     def ask_to_apply(self, target: Target) -> None:
         """Show the plan for a target, and carry it out if the user confirms."""

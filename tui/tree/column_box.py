@@ -19,7 +19,7 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.columns import COLUMNS, ColumnName
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
 _BORDER_LINES = 2
 _FEWEST_LINES = 3
@@ -166,6 +166,6 @@ class ColumnBox(Dialog[None]):
 
     def on_click(self, event: events.Click) -> None:
         """Show or hide the column that was clicked."""
-        if event.widget is self._list:
+        if event.widget is self._list and event.button == LEFT_BUTTON:
             self._list.select_shown(event.y)
             self.action_toggle_tick()

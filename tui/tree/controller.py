@@ -10,15 +10,17 @@ from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.table import TreeTable
-from dasktop.tui.view.columns import ColumnName, SortName
+from dasktop.tui.view.columns import COLUMNS, ColumnName, SortName
 from dasktop.tui.view.filtering import (
     FilteredSnapshot,
     View,
     apply_view,
     flat_order,
+    hit_words,
     nothing_matches,
     with_whole_figures,
 )
@@ -124,6 +126,7 @@ class TreeController:
             rows = self._rows(filtered)
         pattern = self.view.pattern
         message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
+        self.filter_line.show_count(hit_words(filtered, self._snapshot, is_flat=self.view.is_flat) if pattern else "")
         marks = RowMarks(self._snapshot.findings)
         times = TaskTimes.of(self._snapshot.work, self._thresholds, self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
@@ -176,13 +179,18 @@ class TreeController:
 
     def sort_next(self, step: int) -> None:
         """Sort by the next column; after the last one, restore the default order."""
-        order: tuple[SortName | None, ...] = (None, "name", *self.view.columns)
+        order: tuple[SortName | None, ...] = (None, *self.sort_names)
         place = (order.index(self.view.sort) + step) % len(order) if self.view.sort in order else 0
         self.set_view(self.view._replace(sort=order[place], is_reversed=False))
 
-    def sort_by(self, column: SortName) -> None:
-        """Sort by a column; if it is the sort column already, reverse the order."""
-        if column == self.view.sort:
+    @property
+    def sort_names(self) -> tuple[SortName, ...]:
+        """What the rows can be sorted by, in the order of the columns."""
+        return ("name", *self.view.columns)
+
+    def sort_by(self, column: SortName | None) -> None:
+        """Sort by a column; if it is the sort column already, reverse the order; ``None``: the default order."""
+        if column is not None and column == self.view.sort:
             self.reverse()
         else:
             self.set_view(self.view._replace(sort=column, is_reversed=False))
@@ -301,7 +309,7 @@ class TreeController:
                 "no finding refers to a row in this view" if findings else "no findings", "waiting"
             )
             return
-        selected = self.table.selected.key if self.table.selected is not None else None
+        selected = self.selected_key()
         path = next_place(places, rows, selected, step)
         if path[-1] == selected:
             self._status.show_result("findings refer to no other row in this view", "waiting")
@@ -336,6 +344,10 @@ class TreeController:
         self.show_rows()
         self.table.select_key(place)
 
+    def selected_key(self) -> Key | None:
+        """Return the key of the selected row."""
+        return self.table.selected.key if self.table.selected is not None else None
+
     def mark(self, job_ids: Iterable[str]) -> None:
         """Mark exactly these jobs."""
         self.marked = frozenset(job_ids)
@@ -364,7 +376,7 @@ def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(row.worker.address for row in rows if isinstance(row, WorkerRow) and row.unfolded)
 
 
-class TreeActions:
+class TreeActions(PagesApp):
     """The part of the app that passes keys and clicks to the tree."""
 
     _tree: TreeController
@@ -380,6 +392,8 @@ class TreeActions:
     def action_sort(self, step: int) -> None:
         """Sort by the next column; after the last one, restore the default order."""
         self._tree.sort_next(step)
+        heads = {name: column.head for name, column in COLUMNS.items()}
+        self.offer_columns(self._tree.sort_names, heads, self._tree.sort_by)
 
     def action_reverse(self) -> None:
         """Reverse the sort order."""
@@ -423,4 +437,7 @@ class TreeActions:
 
     def action_mark(self) -> None:
         """Mark or unmark the job of the selected row for release."""
-        self._tree.toggle_mark()
+        if self._tree.table.selected_job_id is None:
+            self.refuse_without_job()
+        else:
+            self._tree.toggle_mark()

@@ -39,6 +39,12 @@ class TreeTable(RowTable[Row]):
     class Moved(RowTable.Moved):
         """The user moved the selection."""
 
+    class Opened(RowTable.Opened):
+        """The selected row was double-clicked."""
+
+    class MenuWanted(RowTable.MenuWanted):
+        """The user wants the menu of the selected row."""
+
     class Resized(RowTable.Resized):
         """The number of visible lines changed."""
 

@@ -86,6 +86,8 @@ class GroupOrder:
         """The reason of a group, as `reason_key` returns it → the key of its row."""
         self._reasons: dict[tuple[str, datetime], Key] = {}
         """A failed task by key and time → the reason of its group at the last call."""
+        self._listed: dict[Key, list[Key]] = {}
+        """The rows below each unfolded group, in order."""
 
     def placed(self, groups: Sequence[FailureGroup]) -> list[tuple[Key, FailureGroup]]:
         """Return the groups with their keys, in order, given the one with the newest failure first."""
@@ -99,6 +101,19 @@ class GroupOrder:
         known = set(self._places)
         self._places[:0] = [key for key in by_key if key not in known]
         return [(key, by_key[key]) for key in self._places if key in by_key]
+
+    def kept(self, group: Key, newest_first: list[_Below], *, is_open: bool) -> list[_Below]:
+        """Return the rows of a group: what came since it was unfolded is below the others, which stay in place."""
+        if not is_open:
+            self._listed.pop(group, None)
+            return newest_first
+        rows = {row.key: row for row in newest_first}
+        before = self._listed.get(group)
+        if before is not None:
+            known = [key for key in before if key in rows]
+            rows = {key: rows[key] for key in dict.fromkeys((*known, *reversed(rows)))}
+        self._listed[group] = list(rows)
+        return list(rows.values())
 
     def _new_key(self, reason: Key, group: FailureGroup, now: Collection[Key]) -> Key:
         """Return the key of the group that had these tasks and is gone, else a new one."""
@@ -141,11 +156,13 @@ def failure_rows(
     rows: list[FailureRow] = []
     context: set[Key] = set()
     once = {(failure.key, failure.at): failure for failure in failures}
-    for top, below in _blocks(order.placed(grouped(once.values())), ends):
+    for top, newest_first in _blocks(order.placed(grouped(once.values())), ends):
+        is_open = is_unfolded(top.key, top.key == ENDS)
+        below = order.kept(top.key, newest_first, is_open=is_open)
         shown, is_context = _matching(below, pattern)
         if not shown:
             continue
-        unfolded = is_context or is_unfolded(top.key, top.key == ENDS)
+        unfolded = is_context or is_open
         rows.append(replace(top, unfolded=unfolded))
         rows += shown if unfolded else ()
         context |= {top.key} if is_context else set()

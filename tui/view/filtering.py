@@ -13,7 +13,8 @@ from dasktop.collectors.text.format import listed
 from dasktop.collectors.text.patterns import Pattern, compiled, remark
 from dasktop.tui.draw.task_keys import without_token
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName, amount
-from dasktop.tui.view.left_workers import how_it_left, why_it_left
+from dasktop.tui.view.hits import NO_MATCH, of_all
+from dasktop.tui.view.left_workers import how_it_left, left_workers, why_it_left
 from dasktop.tui.view.rows import ArrayRow, EarlierRow, InJob, JobRow, Key, OthersRow, Row, TaskRow
 from dasktop.tui.view.visible_rows import keyed_tasks
 from dasktop.tui.view.workers import status_words
@@ -169,6 +170,32 @@ def _parts(pattern: str) -> tuple[bool, str | None, str]:
     excludes, pattern = pattern.startswith("!"), pattern.removeprefix("!")
     named = _FIELD.fullmatch(pattern)
     return excludes, named["field"].lower() if named else None, named["rest"] if named else pattern
+
+
+def hit_words(filtered: FilteredSnapshot, snapshot: Snapshot, *, is_flat: bool = False) -> str:
+    """Return how many jobs, workers and workers that left are shown, of all: ``1 of 4 jobs · 4 of 8 workers``.
+
+    Jobs that are shown only because they contain matches do not count.
+
+    Parameters
+    ----------
+    snapshot
+        The unfiltered snapshot.
+    is_flat
+        Whether only workers are listed.
+    """
+    workers = _number_of_workers(filtered.snapshot)
+    words = {of_all(workers, _number_of_workers(snapshot), "worker"): workers}
+    if not is_flat:
+        jobs = sum(("job", job.job_id) not in filtered.context for job in filtered.snapshot.jobs)
+        left = len(left_workers(filtered.snapshot))
+        words = {of_all(jobs, len(snapshot.jobs), "job"): jobs} | words
+        words |= {f"{of_all(left, len(left_workers(snapshot)))} that left": left}
+    return " · ".join(text for text, found in words.items() if found) or NO_MATCH
+
+
+def _number_of_workers(snapshot: Snapshot) -> int:
+    return sum(1 for job in snapshot.jobs for _ in workers_of(job)) + len(snapshot.unplaced_workers)
 
 
 def nothing_matches(pattern: str, snapshot: Snapshot) -> str:

@@ -9,6 +9,7 @@ from dasktop.collectors.model.plan import Adapt, Change, Jobs, Release, ReplaceL
 from dasktop.collectors.model.snapshot import Finding
 from dasktop.collectors.text.format import counted
 from dasktop.tui.view.keys import LIVE_ONLY
+from dasktop.tui.view.why_not import NOT_RECORDED, READ_ONLY, REPLAY_CHANGES_NOTHING
 
 
 class FindingAction(NamedTuple):
@@ -22,6 +23,11 @@ class FindingAction(NamedTuple):
     """What the key does: ``releases job 4711``."""
     target: Target | None = None
     """The target to plan for, if the action changes the cluster."""
+
+    @property
+    def asks(self) -> str:
+        """``, after asking`` if it changes the cluster."""
+        return ", after asking" if self.target is not None else ""
 
 
 def action_of(finding: Finding) -> FindingAction | None:
@@ -42,8 +48,8 @@ def action_of(finding: Finding) -> FindingAction | None:
 def why_not(action: FindingAction, *, read_only: bool, is_replay: bool) -> str:
     """Return why an action is not possible; empty: it is."""
     if is_replay and (action.target is not None or action.key_id in LIVE_ONLY):
-        return "this is a replay: it changes nothing" if action.target is not None else "this is a replay: not recorded"
-    return "read-only: dasktop changes nothing" if read_only and action.target is not None else ""
+        return REPLAY_CHANGES_NOTHING if action.target is not None else NOT_RECORDED
+    return READ_ONLY if read_only and action.target is not None else ""
 
 
 def _release(finding: Finding, match: re.Match[str]) -> FindingAction | None:

@@ -188,7 +188,7 @@ def finding_title(row: FindingsRow) -> str:
     """Return the heading of the details; it may contain unprintable characters."""
     if isinstance(row, SourceErrorRow):
         return "source error"
-    return f"finding: {row.about.text}" if row.about.text else "finding"
+    return f"finding: {row.about.listed() or row.finding.code}"
 
 
 def finding_sections(
@@ -202,8 +202,7 @@ def finding_sections(
         return [Section("", [Words(row.error, "waiting")])]
     entries: list[Entry] = list(finding_entries(row.finding, now, keymap))
     if action is not None and action.key_id != "failures":  # the key of that replaces the advice
-        asks = ", after asking" if action.target is not None else ""
-        entries.insert(-1, Words(f"{first_key('act', keymap)} {action.does}{asks}", indent=2))
+        entries.insert(-1, Words(f"{first_key('act', keymap)} {action.does}{action.asks}", indent=2))
     if len(row.all_about) > 1 or len(row.about.names) > 1:
         entries += [
             Fact(one.noun if len(one.names) == 1 else f"{one.noun}s", listed(one.names, MOST_NAMES))

@@ -25,7 +25,7 @@ def meaning(key_id: str) -> str:
     """Return the description of a key id, from the key table or else from the help of a page."""
     if KEYS[key_id].description:
         return KEYS[key_id].description
-    places = (TREE, DETAILS, READING, LOG_VIEW, LOG, SCRIPT, CHOICE, PLAN, FORM, COLUMNS, SAVING)
+    places = (TREE, DETAILS, READING, LOG_VIEW, LOG, SCRIPT, MENU, CHOICE, PLAN, FORM, COLUMNS, SAVING)
     rows = (row for groups in places for group in groups for row in group)
     return next((row.description for row in rows if key_id in row.ids), KEYS[key_id].short)
 
@@ -39,6 +39,7 @@ TREE: HelpGroups = (
         _row("left", description="fold; if folded, go to the parent row"),
         _row("fold"),
         _row("parent"),
+        _row("menu"),
     ),
 )
 
@@ -61,7 +62,8 @@ SCREEN: HelpGroups = (
     ),
     (
         _row("filter"),
-        _row("sort", "reverse", description="sort by the next column; reverse the sort order"),
+        _row("sort"),
+        _row("reverse"),
         _row("columns"),
         _row("flat"),
         _row("fold_all"),
@@ -135,7 +137,8 @@ WORK: HelpGroups = (
     ),
     (
         _row("filter", description="filter: text, regex, !exclude, state:failed"),
-        _row("sort", "reverse", description="sort by the next column; reverse the sort order"),
+        _row("sort"),
+        _row("reverse"),
         _row("fold_all", description="fold or unfold all computations"),
         _row("to_jobs", "to_tasks", description="show computations only, or their task names, too"),
     ),
@@ -217,6 +220,15 @@ LOG: HelpGroups = (
         _row("next_hit", "previous_hit", description="go to the next or previous match"),
         _row("leave", description="close the search line; cancel the search; go back"),
         _row("back"),
+    ),
+)
+
+MENU: HelpGroups = (
+    (
+        _row("up", "down", description="move"),
+        _row("first", "last", description="first command, last command"),
+        _row("choose", description="run the command (or press its key, or click it)"),
+        _row("leave", "back", description="close the menu"),
     ),
 )
 

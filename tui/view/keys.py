@@ -132,6 +132,7 @@ MOVES: dict[str, Key] = {
 TREE: dict[str, Key] = {
     "parent": Key("backspace", "parent", description="go to the parent row"),
     "fold": Key("space", "toggle_fold", "fold", "fold or unfold (or click the marker)"),
+    "menu": Key("M", "menu", description="menu of what can be done with the row (or right click)"),
 }
 
 SCREEN: dict[str, Key] = {
@@ -151,7 +152,7 @@ SCREEN: dict[str, Key] = {
     "findings": Key("F", "findings", "findings", "show all findings and source errors in full"),
     "log": Key("T", "log", "log", "follow the job's log: output and errors"),
     "filter": Key("slash", "filter", "filter", "filter: text, regex, !exclude, state:pending, finding:idle"),
-    "sort": Key("o", "sort(1)", "sort", "sort by the next column"),
+    "sort": Key("o", "sort(1)", "sort", "sort by the next column; then 1-9: by that column"),
     "reverse": Key("O", "reverse", description="reverse the sort order"),
     "columns": Key("c", "columns", description="choose columns and their order"),
     "flat": Key("w", "flat", description="switch between the tree and a flat list of workers"),
@@ -269,6 +270,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "the findings page": (
         *(
             *MOVES,
+            "menu",
             "filter",
             "go_to_row",
             "act",
@@ -282,6 +284,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
         *("log", "pause", "refresh", *_IN_DIALOGS),
     ),
     "a log": (*MOVES, *TEXT, *LOG, *_IN_DIALOGS),
+    "a menu": ("up", "down", "first", "last", "choose", *_IN_DIALOGS),
     "the scheduler list": ("up", "down", "choose", "look_again", *_IN_DIALOGS),
     "a plan": ("yes", "no", *_IN_DIALOGS),
     "a form": ("next_field", "previous_field", "adapt_off", "leave", "help", *ANYWHERE),

@@ -23,6 +23,10 @@ MARK = "*"
 INDENT = 2
 """Cells per level of the tree; also the width of the fold marker."""
 
+TREE_LEVELS = ("JOB", "TASK", "WORKER", "THREAD")
+FLAT_LEVELS = ("JOB WORKER", "THREAD")
+"""What the labels are, from the top level down; those of a flat list begin with the job of the worker."""
+
 _KEY_TAIL = 6
 _FIGURE = 4
 _GROWTH = ((28, 8, 20), (34, 12, 20), (40, 16, 24), (50, 20, 32), (60, 32, 40), (75, 40, 48))
@@ -133,9 +137,11 @@ def _spread(layout: Layout, spare: int) -> Layout:
     return layout
 
 
-def heads(layout: Layout, sorted_by: str | None = None, arrow: str = "") -> list[Piece]:
-    """Return the line of column heads, with an arrow at the sort column."""
-    label = _label_head(layout.label - len(arrow)) + (arrow if sorted_by == "name" else "")
+def heads(
+    layout: Layout, sorted_by: str | None = None, arrow: str = "", *, levels: Sequence[str] = TREE_LEVELS
+) -> list[Piece]:
+    """Return the line of column heads, with an arrow at the sort column; ``levels`` are those of the rows."""
+    label = _label_head(layout.label - len(arrow), levels) + (arrow if sorted_by == "name" else "")
     text = " " + fit(label, layout.label)
     for name, cells in layout.columns.items():
         words = COLUMNS[name].head + (arrow if sorted_by == name else "")
@@ -155,12 +161,12 @@ def column_at(cell: int, layout: Layout) -> SortName | None:
     return None
 
 
-def _label_head(cells: int) -> str:
-    """Return the names of the tree's levels, as many as fit."""
-    levels = [" " * INDENT + "JOB", "TASK", "WORKER", "THREAD"]
-    while len(levels) > 1 and len(" · ".join(levels)) > cells:
-        levels.pop()
-    return " · ".join(levels)
+def _label_head(cells: int, levels: Sequence[str]) -> str:
+    """Return the names of the levels, as many as fit."""
+    names = list(levels)
+    while len(names) > 1 and INDENT + len(" · ".join(names)) > cells:
+        names.pop()
+    return " " * INDENT + " · ".join(names)
 
 
 def line(

@@ -18,6 +18,7 @@ _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
 )
 _USUAL = (14, 12)
 """The widths of label and bar for which columns are left out."""
+_HEAD_LINES = 1
 _TITLE_CELLS = 6
 """What the border takes of a title."""
 
@@ -33,12 +34,21 @@ def work_panel(snapshot: Snapshot, cells: int, lines: int, glyphs: Glyphs) -> li
     return box(title, content, cells, lines)
 
 
+def task_name_at(snapshot: Snapshot, lines: int, y: int) -> str | None:
+    """Return the task name that a line of the panel shows, the border counted; ``None`` if it shows none."""
+    if snapshot.work is None:
+        return None
+    shown = _chosen(name_rows(snapshot.work), lines - BORDER_LINES - _HEAD_LINES)
+    place = y - 1 - _HEAD_LINES
+    return shown[place].name.name if 0 <= place < len(shown) else None
+
+
 def _lines(snapshot: Snapshot, work: Work, cells: int, lines: int, glyphs: Glyphs) -> list[list[Piece]]:
     rows = name_rows(work, marked_names(snapshot))
     if not rows:
         return []
     layout = fit_work_layout(cells, _USUAL, _LEFT_OUT_FIRST)
-    shown = _chosen(rows, lines - 1)
+    shown = _chosen(rows, lines - _HEAD_LINES)
     heads = work_heads(layout, None, is_reversed=False)
     content = [heads, *(work_line(row, work_texts(row, layout, snapshot.taken_at), layout, glyphs) for row in shown)]
     if len(shown) < len(rows):

@@ -12,7 +12,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.widgets.bindings import bound_now
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
 _NEVER_LEFT_OUT = ("help", "quit")
 _LAST_TO_LEAVE_OUT = ("details", "work", "failures", "findings")
@@ -128,7 +128,7 @@ class KeyLine(Lines):
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
-        for end, key in self._ends:
+        for end, key in self._ends if event.button == LEFT_BUTTON else ():
             if event.x < end:
                 self.app.simulate_key(key)
                 return

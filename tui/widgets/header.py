@@ -15,10 +15,10 @@ from dasktop.tui.view.findings import banner_findings, banner_lines
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.history import CLUSTER, FINISHED_TASKS, THREADS, History
 from dasktop.tui.view.keys import Keymap
-from dasktop.tui.view.layout import SCROLLBAR_CELLS, Layout, column_at, fit_layout, heads
-from dasktop.tui.view.panels import NONE, Panels
+from dasktop.tui.view.layout import FLAT_LEVELS, SCROLLBAR_CELLS, TREE_LEVELS, Layout, column_at, fit_layout, heads
+from dasktop.tui.view.panels import NONE, PanelName, Panels
 from dasktop.tui.view.summary import summary_lines
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
 _SCREEN_LINES_PER_FINDING = 12
 
@@ -44,6 +44,13 @@ class Header(Lines):
     """
 
     DEFAULT_CSS = "Header { height: 2; }"
+
+    class Chosen(Message):
+        """The usage or the work was clicked."""
+
+        def __init__(self, panel: PanelName) -> None:
+            super().__init__()
+            self.panel = panel
 
     def __init__(
         self, glyphs: Glyphs, panels: Callable[[], Panels], *, read_only: bool, thresholds: Thresholds = DEFAULTS
@@ -81,6 +88,17 @@ class Header(Lines):
         """Show no snapshot."""
         self._snapshot, self._pasts, self._is_paused = None, Pasts(), False
         self.update()
+
+    def on_click(self, event: events.Click) -> None:
+        """Post what was clicked below the title."""
+        if self._snapshot is None or self.is_brief or event.button != LEFT_BUTTON:
+            return
+        panels = self._panels()
+        shown: list[PanelName | None] = [None]
+        shown += [] if panels.history else ["history"]
+        shown += [] if panels.work or self._snapshot.work is None else ["work"]
+        if event.y < len(shown) and (panel := shown[event.y]) is not None:
+            self.post_message(self.Chosen(panel))
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the summary."""
@@ -150,7 +168,7 @@ class FindingsBanner(Lines):
     def on_click(self, event: events.Click) -> None:
         """Post which finding was clicked."""
         shown = banner_findings(self._findings, self._most)
-        if 0 <= event.y < len(shown):
+        if 0 <= event.y < len(shown) and event.button == LEFT_BUTTON:
             self.post_message(self.Chosen(shown[event.y]))
 
 
@@ -181,7 +199,8 @@ class ColumnHeads(Lines):
         column = self._view.sort
         is_descending = is_largest_first(column) != self._view.is_reversed
         arrow = "" if column is None else "↓" if is_descending else "↑"
-        [(text, role)] = heads(self._layout_for(cells), column, arrow)
+        levels = FLAT_LEVELS if self._view.is_flat else TREE_LEVELS
+        [(text, role)] = heads(self._layout_for(cells), column, arrow, levels=levels)
         return [[Piece(self._glyphs.encode(text).ljust(cells), role)]]
 
     def _layout_for(self, cells: int) -> Layout:
@@ -190,5 +209,5 @@ class ColumnHeads(Lines):
     def on_click(self, event: events.Click) -> None:
         """Post which column was clicked."""
         column = column_at(event.x, self._layout_for(self.size.width))
-        if column is not None:
+        if column is not None and event.button == LEFT_BUTTON:
             self.post_message(self.Chosen(column))

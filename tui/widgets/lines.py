@@ -8,6 +8,9 @@ from textual.widget import Widget
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.terminal.theme import strip, styles_for
 
+LEFT_BUTTON, RIGHT_BUTTON = 1, 3
+"""Of the mouse, as Textual numbers them."""
+
 
 class Lines(Widget):
     """Shows what `lines` returns; its height is the number of lines."""

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from textual import events
+from textual.message import Message
+
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.boxes import beside
@@ -10,10 +13,10 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.history import History
 from dasktop.tui.view.history_panel import history_panel
-from dasktop.tui.view.panels import Panels
-from dasktop.tui.view.work_panel import work_panel
+from dasktop.tui.view.panels import PanelName, Panels
+from dasktop.tui.view.work_panel import task_name_at, work_panel
 from dasktop.tui.widgets.header import pasts_of
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
 
 class PanelLines(Lines):
@@ -26,6 +29,14 @@ class PanelLines(Lines):
     """
 
     DEFAULT_CSS = "PanelLines { height: 0; }"
+
+    class Chosen(Message):
+        """A panel was clicked; of the work, perhaps a task name."""
+
+        def __init__(self, panel: PanelName, task_name: str | None = None) -> None:
+            super().__init__()
+            self.panel = panel
+            self.task_name = task_name
 
     def __init__(self, glyphs: Glyphs, panels: Callable[[], Panels], thresholds: Thresholds = DEFAULTS) -> None:
         super().__init__()
@@ -44,6 +55,16 @@ class PanelLines(Lines):
         """Show no snapshot."""
         self._snapshot, self._pasts = None, Pasts()
         self.update()
+
+    def on_click(self, event: events.Click) -> None:
+        """Post which panel was clicked."""
+        snapshot, panels = self._snapshot, self._panels()
+        if snapshot is None or event.button != LEFT_BUTTON:
+            return
+        if event.x >= panels.work:
+            self.post_message(self.Chosen("history"))
+        else:
+            self.post_message(self.Chosen("work", task_name_at(snapshot, panels.lines, event.y)))
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the lines of the panels beside each other."""

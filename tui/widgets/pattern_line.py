@@ -31,6 +31,7 @@ class PatternLine(Horizontal):
     PatternLine { height: 1; padding: 0 1; }
     PatternLine Label { width: auto; padding: 0 1 0 0; }
     PatternLine Input { width: 1fr; }
+    PatternLine .count { padding: 0; max-width: 60%; }
     """
 
     class Changed(Message):
@@ -44,11 +45,20 @@ class PatternLine(Horizontal):
         super().__init__(classes=classes)
         self._label = label
         self._input = Input(pattern, placeholder=placeholder, compact=True)
+        self._count = Label(markup=False, classes="count")
+        self._words = ""
 
     def compose(self) -> ComposeResult:
         """Create the line."""
         yield Label(self._label, markup=False)
         yield self._input
+        yield self._count
+
+    def show_count(self, words: str) -> None:
+        """Show how much matches, at the end of the line."""
+        if words != self._words:
+            self._words = words
+            self._count.update(words)
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Post the new pattern."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
@@ -25,6 +25,7 @@ from dasktop.tui.view.layout import INDENT
 from dasktop.tui.view.rows import AnyRow, Key
 from dasktop.tui.view.selection import reselect
 from dasktop.tui.widgets.bindings import bindings, bound
+from dasktop.tui.widgets.lines import LEFT_BUTTON, RIGHT_BUTTON
 
 R = TypeVar("R", bound=AnyRow)
 
@@ -51,6 +52,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         *bindings(TREE),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.TREE
+    KEEPS_LINE: ClassVar[bool] = False
+    """Whether the selected row keeps its line when rows are added above it, also while the first row is in view."""
 
     # By default Textual repaints the whole widget when this changes; here only changed lines are repainted.
     virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
@@ -66,6 +69,16 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
     class Moved(Message):
         """The user moved the selection."""
 
+    class Opened(Message):
+        """The selected row was double-clicked."""
+
+    class MenuWanted(Message):
+        """The user wants the menu of the selected row, at this place of the screen."""
+
+        def __init__(self, at: Offset) -> None:
+            super().__init__()
+            self.at = at
+
     class Resized(Message):
         """The number of visible lines changed."""
 
@@ -76,6 +89,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         self._message = ""
         self._index = 0
         self._drawn: dict[int, tuple[object, bool] | str] = {}
+        self._clicked: Key | None = None
 
     def look_of(self, row: R) -> object:
         """Return everything that determines how a row is drawn, but for the selection.
@@ -120,7 +134,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         """
         top, in_view = self.scroll_offset.y, self._selection_in_view()
         anchor = self._index if in_view else top
-        top += reselect(self._rows, anchor, rows) - anchor if top and self._rows else 0
+        follows = top > 0 or (self.KEEPS_LINE and self._index > 0)
+        top += reselect(self._rows, anchor, rows) - anchor if follows and self._rows else 0
         self._index = reselect(self._rows, self._index, rows)
         self._rows, self._message = rows, message
         if len(rows) != self.virtual_size.height:
@@ -250,11 +265,30 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         if (row := self.selected) is not None and row.unfolded is not None:
             self.post_message(self.FoldChosen(row.key, unfolded=not row.unfolded))
 
+    def action_menu(self) -> None:
+        """Open the menu of the selected row, below it."""
+        if (row := self.selected) is not None:
+            place = Offset(1 + INDENT * (row.depth + 1), self._index - self.scroll_offset.y)
+            self.post_message(self.MenuWanted(self.region.offset + place))
+
     def on_click(self, event: events.Click) -> None:
-        """Select the row; a click on its fold marker also folds or unfolds it."""
+        """Select the row; on its fold marker fold or unfold it, on a double click open it, on a right click its menu.
+
+        Of a double click, the first click may have opened this page, or an update may have moved another row there:
+        then the second one does nothing.
+        """
         index = self.scroll_offset.y + event.y
-        if index < len(self._rows):
+        if index >= len(self._rows):
+            return
+        row, before = self._rows[index], self._clicked
+        self._clicked = row.key
+        if event.button == RIGHT_BUTTON:
             self.select(index)
-            marker = 1 + INDENT * self._rows[index].depth
-            if marker <= event.x < marker + INDENT:
+            self.post_message(self.MenuWanted(event.screen_offset))
+        elif event.button == LEFT_BUTTON and (event.chain == 1 or before == row.key):
+            self.select(index)
+            marker = 1 + INDENT * row.depth
+            if row.unfolded is not None and marker <= event.x < marker + INDENT:
                 self.action_toggle_fold()
+            elif event.chain == 2:
+                self.post_message(self.Opened())

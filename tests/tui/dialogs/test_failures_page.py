@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
-from dasktop.collectors.model.work import Work
+from dasktop.collectors.model.work import Failure, Work
 from dasktop.tui.dialogs.failures_page import FailuresPage, FailuresTable
 from dasktop.tui.dialogs.help import tables_about
 from dasktop.tui.widgets.details_pane import DetailsPane
@@ -111,3 +111,41 @@ async def test_page_is_drawn_at_any_size(size: tuple[int, int]) -> None:
         await screen.show(with_work(work(failures=(KILLED, failure())), END))
         await screen.press("E", "2", "G", "enter", "escape")
         assert isinstance(screen.app.screen, FailuresPage)
+
+
+def numbered_failures(first: int, last: int, name: str = "regrid") -> tuple[Failure, ...]:
+    numbers = range(first, last + 1)
+    return tuple(
+        failure(f"{name}-{number}", task_name=name, at=TAKEN_AT + timedelta(seconds=number)) for number in numbers
+    )
+
+
+async def test_new_failures_push_no_row_away_from_the_cursor() -> None:
+    """In an unfolded group they come below the others; a new group is above, but the cursor keeps its line."""
+    async with running((80, 24)) as screen:
+        await screen.show(with_work(work(failures=numbered_failures(0, 19))))
+        await screen.press("E", "l", "j", "j", "j")
+        before = table_of(screen)
+        assert selected(screen) == "regrid-17"
+        await screen.show(with_work(work(failures=numbered_failures(0, 22))))
+        assert labels(screen)[:4] == ["regrid", "regrid-19", "regrid-18", "regrid-17"]
+        assert labels(screen)[-3:] == ["regrid-20", "regrid-21", "regrid-22"]
+        assert table_of(screen)[1:] == before[1:]
+        table = screen.app.screen.query_one(FailuresTable)
+        await screen.show(
+            with_work(work(failures=(*numbered_failures(0, 22), *numbered_failures(30, 31, "load")))),
+        )
+        assert labels(screen)[:2] == ["load", "regrid"]
+        assert selected(screen) == "regrid-17"
+        assert table._index - table.scroll_offset.y == 3
+        await screen.press("h", "h", "l", "l")
+        assert selected(screen) == "regrid-22", "folded and unfolded again, the newest is first"
+
+
+async def test_filter_says_how_much_it_finds() -> None:
+    async with running((80, 24)) as screen:
+        await screen.show(with_work(work(failures=numbered_failures(0, 16)), END))
+        await screen.press("E", "slash", *"regrid-1")
+        assert "8 of 18" in lines_on(screen.app)[-2]
+        await screen.press(*"zz")
+        assert "no match" in lines_on(screen.app)[-2]

@@ -93,7 +93,7 @@ async def test_keys_fit_into_the_border():
     async with running((80, 24)) as screen:
         await screen.show(with_problem())
         await screen.press("F")
-        keys = "enter go to it   d details   a act   x dismiss   q back   ? help"
+        keys = "enter go to it   d details   x dismiss   q back   ? help"
         assert lines_on(screen.app)[-1].strip("╭╮╰╯─ ") == keys
 
 
@@ -254,7 +254,7 @@ async def test_advice_is_carried_out_after_asking():
         assert "a release" in lines_on(screen.app)[-1]
         assert "a releases job 4710, after asking" in details(screen)
         await screen.press("down")
-        assert "a act" in lines_on(screen.app)[-1]
+        assert " a " not in lines_on(screen.app)[-1], "it would do nothing"
         assert "a " not in details(screen).replace("a_package", "")
         await screen.press("a")
         assert message_of(screen) == "no key carries out this advice"
@@ -340,6 +340,36 @@ async def test_clicks_open_select_and_go():
         assert selected_in_tree(screen) == ("job", "4710")
         await screen.press("F")
         assert screen.app.screen.table.selected.message == LONG, "the page remembers its selection"
+
+
+async def test_page_opens_at_the_worst_finding_unless_one_returns():
+    findings = (found(job_id="4710"), found("two", job_id="4709", code="idle-allocation"))
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot([busy_job("4709", 0), busy_job("4710", 1)], findings=findings))
+        await screen.press("F", "down", "q", "F")
+        assert screen.app.screen.table.selected.message == LONG, "a new visit"
+        await screen.press("down", "enter", "F")
+        assert screen.app.screen.table.selected.message == "two", "back from its row"
+        await screen.press("escape", "F")
+        assert screen.app.screen.table.selected.message == LONG
+
+
+async def test_filters_say_how_much_they_find():
+    findings = tuple(found(f"finding {number}", job_id=str(number), advice=None) for number in range(17))
+    jobs = [busy_job("4709", 0), busy_job("4710", 1)]
+    async with running((80, 24)) as screen:
+        await screen.show(snapshot(jobs, [worker("laptop")], findings=findings))
+        await screen.press("F", "slash", *"g 1")
+        assert any("8 of 17" in line for line in lines_on(screen.app))
+        await screen.press("escape", "escape", "slash", *"4709")
+        assert "1 of 2 jobs · 4 of 9 workers" in "\n".join(lines_on(screen.app))
+        await screen.press("escape", "slash", *"lap", "enter")
+        assert "1 of 9 workers" in "\n".join(lines_on(screen.app))
+        assert "jobs" not in next(line for line in lines_on(screen.app) if "1 of 9 workers" in line)
+        await screen.press("slash", *"zz")
+        assert any(line.rstrip().endswith("no match") for line in lines_on(screen.app))
+        await screen.press("escape", "w")
+        assert lines_on(screen.app)[screen.app._tree.heads.region.y].startswith("   JOB WORKER")
 
 
 @pytest.mark.parametrize("size", [(20, 6), (300, 90)])

@@ -209,7 +209,7 @@ class TestRemapped:
             await screen.show(everyday())
             found = await help_of(screen)
             assert found["move"] == "↑ ↓  k e"
-            assert found["sort by the next column; reverse the sort order"] == "f6 O"
+            assert found["sort by the next column; then 1-9: by that column"] == "f6"
             await screen.press("f4")
             page = screen.app.screen
             assert isinstance(page, JobScriptPage)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from dasktop.collectors.model.queries import Answer, BatchScript
 from dasktop.collectors.model.snapshot import Allocated
@@ -29,6 +29,10 @@ def busy(workers: int = 4):
 def page(screen: Screen) -> list[str]:
     reading = screen.app.screen.query_one(TextView)
     return [reading.render_line(y).text.rstrip() for y in range(reading.size.height)]
+
+
+def count_in(screen: Screen) -> str:
+    return str(screen.app.screen.query_one(".count", Label).content)
 
 
 async def answer(screen: Screen, lines=NOW, error=None, question=QUESTION) -> None:
@@ -212,16 +216,19 @@ class TestScript:
         async with running((80, 24)) as screen:
             await self.opened(screen, tuple(f"echo {number}" for number in range(1000)))
             reading = screen.app.screen.query_one(TextView)
-            await screen.press("slash", *"ECHO 77")
+            await screen.press("slash", *"echo 77")
             assert screen.app.focused.region.bottom == 23, "inside the dialog, above its border"
             assert reading.region.bottom == 22
             assert any(line == "echo 77" for line in page(screen))
+            assert count_in(screen) == "1 of 11"
             await screen.press("enter", "n")
+            assert count_in(screen) == "2 of 11"
             assert any(line == "echo 770" for line in page(screen))
             await screen.press("N", "N")
             assert any(line == "echo 779" for line in page(screen)), "the search wraps around to the last match"
             assert screen.app.focused is reading
             await screen.press("slash", *"nowhere")
+            assert count_in(screen) == "no match"
             assert isinstance(screen.app.screen, JobScriptPage)
             await screen.press("escape")
             assert isinstance(screen.app.screen, JobScriptPage)

@@ -111,7 +111,7 @@ def test_filter_finds_words_advice_codes_and_names() -> None:
 def test_details_have_the_whole_message_advice_and_all_names() -> None:
     finding = found("m" * 300, advice="a" * 200, job_ids=tuple(str(number) for number in range(40)), severity="error")
     [row] = rows_of(finding)
-    assert finding_title(row) == "finding: 40 jobs"
+    assert finding_title(row) == "finding: jobs 0, 1, 2 and 37 more"
     lines = lay_out(finding_sections(row, TAKEN_AT), 60, UNICODE)
     text = "".join(piece.text for line in lines for piece in line).replace(" ", "")
     assert "m" * 300 in text
