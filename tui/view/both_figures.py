@@ -31,8 +31,14 @@ def cpu_of_both(job: Job) -> str:
     return f"dask {of_dask}, SLURM {of_slurm}"
 
 
-def marked_difference(job: Job) -> str:
-    """Return both figures, those of memory if both differ, if SLURM's is clearly larger; else an empty text."""
+def marked_difference(job: Job) -> tuple[str, str]:
+    """Return both figures, and dask's, which a row does not show, if SLURM's is clearly larger; else empty texts.
+
+    They are those of memory, if both differ.
+    """
+    both = ""
     if job.used.memory_source == "slurm":
-        return memory_of_both(job)
-    return cpu_of_both(job) if job.used.cpu_source == "slurm" else ""
+        both = memory_of_both(job)
+    elif job.used.cpu_source == "slurm":
+        both = cpu_of_both(job)
+    return both, both.partition(",")[0]

@@ -112,8 +112,8 @@ class Cells(NamedTuple):
     medium_note: str = ""
     short_note: str = ""
     """Shorter notes, if there are any, of which the first that fits is shown, else the last."""
-    difference: str = ""
-    """Of a job, what dask and what SLURM say of its memory or CPU use, if that differs clearly."""
+    difference: tuple[str, str] = ("", "")
+    """Of a job, what dask and what SLURM say of its memory or CPU use, if that differs clearly; and what dask says."""
     step: str = ""
     """The label's end: the SLURM task (``batch.0``) without a row of its own, or the job of a worker that left."""
 

@@ -245,14 +245,15 @@ def _lacks_node(cells: Cells, layout: Layout) -> bool:
 def _label_end(cells: Cells, layout: Layout, room: int) -> str:
     """Return what follows the name of a job or worker, as far as there is room.
 
-    That is its only SLURM task, its node, and where dask and SLURM differ.
+    That is its only SLURM task, its node, and what dask says where SLURM's figures are clearly larger.
     """
-    parts = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "", cells.difference) if part]
-    while parts:
-        end = "".join(f" · {part}" for part in parts)
-        if width(printable(end)) <= room:
-            return end
-        parts.pop(0)
+    others = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "") if part]
+    for difference in (*filter(None, cells.difference), ""):
+        for start in range(len(others) + 1):
+            parts = [*others[start:], *([difference] if difference else [])]
+            end = "".join(f" · {part}" for part in parts)
+            if width(printable(end)) <= room:
+                return end
     return ""
 
 

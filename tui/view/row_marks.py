@@ -25,13 +25,13 @@ class RowMarks:
     Parameters
     ----------
     findings
-        The findings of a snapshot, the worst first.
+        The findings of a snapshot.
     """
 
     def __init__(self, findings: Iterable[Finding] = ()) -> None:
         self._of_jobs: dict[str, Severity] = {}
         self._of_workers: dict[str, Severity] = {}
-        for finding in findings:
+        for finding in sorted(findings, key=lambda one: -SEVERITIES.index(one.severity)):
             for job_id in job_ids_of(finding):
                 self._of_jobs.setdefault(job_id, finding.severity)
             for name in worker_names_of(finding):

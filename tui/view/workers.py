@@ -50,14 +50,20 @@ def processing_text(workers: Sequence[Worker]) -> str:
 
 
 def with_stale_workers(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with the status of workers set to silent, or to stale if the scheduler does not answer."""
+    """Return the snapshot with the status of workers set to what findings say: silent, or waits for running ones.
+
+    If the scheduler does not answer, all are stale.
+    """
     is_stale = fails(snapshot.sources, "dask")
     silent = {finding.worker for finding in snapshot.findings if finding.code == "worker-silent"}
-    if not is_stale and not silent:
+    waits = {name for finding in snapshot.findings if finding.code == "threads-only-wait" for name in finding.workers}
+    if not is_stale and not silent and not waits:
         return snapshot
 
     def status(worker: Worker) -> str | None:
-        return "stale" if is_stale else "silent" if worker.name in silent else worker.status
+        if is_stale or worker.name in silent:
+            return "stale" if is_stale else "silent"
+        return "waits" if worker.name in waits and worker.status == "running" else worker.status
 
     def with_status(workers: Iterable[Worker]) -> tuple[Worker, ...]:
         return tuple(replace(worker, status=status(worker)) for worker in workers)

@@ -40,8 +40,8 @@ def find(
 
     Returns
     -------
-    The findings, most severe first, then by the harm that they do and its extent, then in the order of the rules; and
-    the history.
+    The findings, errors and warnings before infos; then by the harm that they do, their severity, and its extent; then
+    in the order of the rules. And the history.
     """
     history = (history or FindingHistory()).after(snapshot)
     context = RuleContext(snapshot, history, thresholds, zone)
@@ -69,7 +69,9 @@ def find(
 
 
 def _rank(rule: Rule, pending: PendingFinding) -> Rank:
-    return SEVERITIES.index(pending.severity), HARMS.index(rule.harm), pending.extent
+    """Return how bad a finding is. A task that hangs stops the work, an error may be a job that was lost long ago."""
+    severity = SEVERITIES.index(pending.severity)
+    return int(pending.severity != "info"), HARMS.index(rule.harm), severity, pending.extent
 
 
 def _since(pending: PendingFinding, first_seen: datetime | None, now: datetime) -> datetime:

@@ -24,8 +24,9 @@ older than the previous one, or later by more than this many times the usual int
 
 Key = tuple[str, str | None, str | None]
 """Identifies a finding: code, job id, and the worker or what else it is about."""
-Rank = tuple[int, int, int]
-"""How bad a finding is: its severity, its harm, and the extent of that; the highest is the worst."""
+Rank = tuple[int, int, int, int]
+"""How bad a finding is: whether it is more than an info, its harm, its severity, and its extent; the highest is the
+worst."""
 WorkerKey = tuple[str | None, str]
 """A job id (``None``: outside SLURM) and a worker name: stays the same when a nanny restarts the worker."""
 ProcessKey = tuple[str, int | None]

@@ -116,7 +116,7 @@ class Rule(NamedTuple):
     """Names of the sources that have to answer for the rule to run."""
     order: int = 0
     harm: Harm = "risk"
-    """What its findings do: among those of the same severity, the worst harm comes first."""
+    """What its findings do: of errors and warnings, and of infos, the worst harm comes first."""
 
 
 _registered: dict[str, Rule] = {}

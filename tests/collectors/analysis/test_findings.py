@@ -50,9 +50,11 @@ def test_worst_harm_and_largest_extent_come_first(monkeypatch):
         Rule("b", yields(unused), order=2, harm="unused"),
         Rule("c", yields(PendingFinding("warning", "lost")), order=3, harm="lost"),
         Rule("d", yields(*stuck), order=4, harm="held up"),
-        Rule("e", yields(PendingFinding("error", "failed")), order=5),
+        Rule("e", yields(PendingFinding("error", "lost job")), order=5, harm="lost"),
+        Rule("f", yields(PendingFinding("error", "failed")), order=6, harm="held up"),
+        Rule("g", yields(PendingFinding("info", "later")), order=7, harm="held up"),
     )
-    expected = ["failed", "stuck 3", "stuck 1", "lost", "unused", "risk"]
+    expected = ["failed", "stuck 3", "stuck 1", "lost job", "lost", "unused", "risk", "later"]
     assert [found.message for found in watch(snapshot())] == expected
 
 

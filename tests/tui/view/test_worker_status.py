@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from dasktop.collectors.model.snapshot import Snapshot, to_json
+from dasktop.collectors.model.snapshot import Finding, Snapshot, to_json
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.visible_rows import visible_rows
-from dasktop.tui.view.workers import processing_text
+from dasktop.tui.view.workers import processing_text, with_stale_workers
 from tests.support.snapshots import job, snapshot, task, worker
 
 NAMES_OF_DASK = ("closing_gracefully", "closing gracefully")
@@ -40,6 +40,21 @@ def test_status_in_filter_and_sort_order():
     assert [one.name for one in found.jobs[0].tasks[0].workers] == ["ann"]
     ordered = apply_view(retiring(), View(sort="state")).snapshot.jobs[0].tasks[0].workers
     assert [one.name for one in ordered] == ["ann", "bob"], "retiring before running"
+
+
+def test_status_of_a_worker_whose_threads_only_wait():
+    workers = [worker("ann"), worker("bob", status="paused"), worker("eve")]
+    said = Finding(
+        code="threads-only-wait",
+        severity="warning",
+        job_id="7",
+        worker=None,
+        workers=("ann", "bob"),
+        message="m",
+        since=None,
+    )
+    shown = with_stale_workers(snapshot([job("7", [task(workers)])], findings=(said,)))
+    assert [one.status for one in shown.jobs[0].tasks[0].workers] == ["waits", "paused", "running"]
 
 
 def test_json_keeps_dasks_status():
