@@ -22,12 +22,15 @@ from dasktop.tui.view.keys import NO_KEYMAP, Keymap
 from dasktop.tui.view.rows import JobRow, Key, Row, ThreadRow, WorkerRow
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.queries import Answered, Queries
+from dasktop.tui.widgets.row_table import RowTable
 
 _RIGHT_FROM_CELLS = 150
 _FEWEST_CELLS, _MOST_CELLS = 52, 110
 _TREE_CELLS = 120
 """With these, the tree shows its default columns, also what runs now."""
 _BELOW_FROM_LINES = 34
+_FREE_ROWS, _LINES_PER_STEP = 2, 3
+"""Below the tree, a pane gets what the rows leave but for some; it grows in steps, not with each row that ends."""
 _LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
 """The height of graphs grows with that of the pane."""
 _ASK_AGAIN_SECONDS = 30.0
@@ -62,6 +65,22 @@ def place(cells: int, lines: int) -> Place:
     if lines >= _BELOW_FROM_LINES:
         return Place("below", min(20, lines // 4))
     return Place("nowhere")
+
+
+def lines_below(usual: int, shown: int, spare: int) -> int:
+    """Return the height of a pane below the tree.
+
+    Parameters
+    ----------
+    usual
+        Its height if the tree fills what is left.
+    shown
+        Its height now; 0: it is not shown.
+    spare
+        The lines that the rows of the tree leave.
+    """
+    wanted = max(usual, spare - _FREE_ROWS)
+    return shown if shown <= wanted < shown + _LINES_PER_STEP and shown >= usual else wanted
 
 
 class DetailsBody(Container):
@@ -123,6 +142,7 @@ class DetailsBody(Container):
         self._answers: dict[Question, Answer] = {}
         self._row: Row | None = None
         self._shown: Key | None = None
+        self._lines_below = 0
         self._snapshot: Snapshot | None = None
         self.is_wanted = is_wanted
         """Whether the pane is shown beside the tree, if there is room."""
@@ -145,6 +165,7 @@ class DetailsBody(Container):
         """Show the details of a row of this snapshot."""
         self._row = None if row is None else subject(row, snapshot)
         self._snapshot = snapshot
+        self._fit_pane()
         self._update()
 
     def clear(self) -> None:
@@ -266,12 +287,28 @@ class DetailsBody(Container):
         self.set_class(is_docked and where == "right", "-right")
         self._pane.has_rule_at_left = is_docked and where == "right"
         self._pane.styles.width = size if is_docked and where == "right" else "1fr"
-        self._pane.styles.height = size if is_docked and where == "below" else "1fr"
+        if is_docked and where == "below":
+            self._lines_below = 0
+            self._fit_pane()
+        else:
+            self._pane.styles.height = "1fr"
         if self.is_full:
             self._pane.focus()
         elif had_focus:
             self._tree[-1].focus()
         self._update()
+
+    def _fit_pane(self) -> None:
+        """Give a pane below the tree the lines that the rows leave."""
+        where, usual = place(*self.app.size)
+        if not self.has_class("-open") or where != "below":
+            return
+        *others, table = self._tree
+        rows = len(table.rows) if isinstance(table, RowTable) else 0
+        spare = self.size.height - sum(widget.outer_size.height for widget in others) - rows
+        if (lines := lines_below(usual, self._lines_below, spare)) != self._lines_below:
+            self._lines_below = lines
+            self._pane.styles.height = lines
 
     def on_resize(self, event: events.Resize) -> None:
         """Place the pane for the new size."""

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes, QueuePlace, QueuePosition
 from dasktop.collectors.model.snapshot import Finding, Snapshot, Thread
-from dasktop.tui.details.body import DetailsBody, place
+from dasktop.tui.details.body import DetailsBody, lines_below, place
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.footer import KeyLine
@@ -70,6 +70,11 @@ class TestPlace:
             assert pane.y == table.bottom
             assert table.height >= 16
             assert details(screen)[0].startswith(" job 4709 dask-worker")
+            assert pane.height == place(120, 40).size
+            await screen.press("1")  # leaves fewer rows
+            assert region(screen, TreeTable).height == len(screen.base.query_one(TreeTable).rows) + 2
+            await screen.press("asterisk")
+            assert region(screen, DetailsPane).height == place(120, 40).size
 
     @pytest.mark.parametrize("size", [(60, 15), (80, 24)])
     async def test_details_replace_the_tree_without_room(self, size: tuple[int, int]) -> None:
@@ -110,6 +115,15 @@ class TestPlace:
                     await screen.press("enter", "down", "enter")
                 else:
                     await screen.press("down")
+
+
+@pytest.mark.parametrize(
+    ("shown", "spare", "expected"),
+    [(0, 5, 10), (0, 20, 18), (18, 21, 18), (18, 23, 21), (18, 19, 17), (18, 3, 10)],
+    ids=["no room", "what rows leave", "a row more", "several rows more", "a row less", "many rows less"],
+)
+def test_height_below_follows_the_rows_in_steps(shown: int, spare: int, expected: int) -> None:
+    assert lines_below(10, shown, spare) == expected
 
 
 class TestFullDetails:
