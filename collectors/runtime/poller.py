@@ -111,7 +111,7 @@ class Poller:
             if age_seconds is None or age_seconds > SLURM_INTERVAL_FLOOR_SECONDS:
                 await self.poll_queue()
             if self.options.slurm:
-                scripts = await self._slurm.read_scripts()
+                scripts = await self._slurm.read_scripts(self._jobs_of_owner)
         discovery = await import_in_background("dasktop.collectors.sources.discover")
         found: tuple[Candidate, ...] = await discovery.discover(
             scripts,
@@ -213,7 +213,7 @@ class Poller:
             with contextlib.suppress(SourceError):  # recorded in the source's log; the given certificates may suffice
                 if not self.queue_log.has_answered:
                     await self.poll_queue()
-                scripts = await self._slurm.read_scripts()
+                scripts = await self._slurm.read_scripts(self._jobs_of_owner)
                 await self._scheduler_files.read(scripts)
         for script in filter(self._is_scheduler_of, scripts):
             found = await asyncio.to_thread(certificates_of, script)
@@ -250,7 +250,12 @@ class Poller:
     async def poll_slurm_details(self) -> None:
         """Poll scripts, steps and accounting as due. Errors are recorded, not raised."""
         if self.options.slurm:
-            reading = await self._slurm.read_details(self.cluster_jobs, self._other_use.with_other_programs)
+            reading = await self._slurm.read_details(
+                self.cluster_jobs,
+                self._other_use.with_other_programs,
+                self._jobs_of_owner,
+                self._jobs_with_known_workers,
+            )
             recent = (found.script for found in reading.recently_ended)
             await self._scheduler_files.read((*reading.scripts, *recent))
             await self._submit_error.find(self._dask_reading, self._slurm)
@@ -279,7 +284,7 @@ class Poller:
         if self._looks_for_certificates:  # scripts name them
             with contextlib.suppress(SourceError):  # recorded in the source's log
                 await self.poll_queue()
-                await self._slurm.read_scripts()
+                await self._slurm.read_scripts(self._jobs_of_owner)
         slurm, dask = await asyncio.gather(self._poll_slurm_first(), self.poll_dask(), return_exceptions=True)
         for outcome in (slurm, dask):
             if outcome is not None and not isinstance(outcome, SourceError):
@@ -293,7 +298,7 @@ class Poller:
         """Read the SLURM data that do not depend on dask: scripts show which cluster most jobs belong to."""
         await self.poll_queue()
         if self.options.slurm:
-            await self._scheduler_files.read(await self._slurm.read_scripts())
+            await self._scheduler_files.read(await self._slurm.read_scripts(self._jobs_of_owner))
             self._recognize_jobs()
             await self.poll_slurm_details()
 
@@ -323,10 +328,22 @@ class Poller:
     @property
     def jobs_missing_from_queue(self) -> frozenset[str]:
         """The ids of jobs that the owner counts but SLURM has not shown yet."""
-        owner = self._dask_reading.cluster.owner if self._dask_reading else None
         reading = self._slurm.reading
         shown = {job.job_id for job in reading.jobs} | {end.job.job_id for end in reading.ended}
-        return frozenset(owner.job_ids.values() if owner else ()) - shown
+        return self._jobs_of_owner - shown
+
+    @property
+    def _jobs_of_owner(self) -> frozenset[str]:
+        """The ids of the jobs that the owner names."""
+        owner = self._dask_reading.cluster.owner if self._dask_reading else None
+        return frozenset(owner.job_ids.values() if owner else ())
+
+    @property
+    def _jobs_with_known_workers(self) -> frozenset[str]:
+        """The ids of jobs whose workers are known without SLURM: by the owner, or by the kernel of their node."""
+        places = (reading.place for reading in self._dask_reading.workers) if self._dask_reading else ()
+        by_kernel = (place.job_id for place in places if place is not None and place.proof == "kernel")
+        return self._jobs_of_owner.union(by_kernel)
 
     def snapshot(self) -> Snapshot:
         """Reconcile the last readings at the current time, and add findings."""

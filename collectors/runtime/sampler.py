@@ -4,6 +4,7 @@ Decides when to poll. Never draws, and never waits for the screen.
 """
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping
@@ -174,6 +175,7 @@ class Sampler:
         self._main_task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._taken = asyncio.Event()
+        self._attached = asyncio.Event()
         if self._has_taker:
             self._taken.set()
         polling_slurm = asyncio.create_task(
@@ -247,6 +249,7 @@ class Sampler:
             # A scheduler that hangs or is busy is shown as such and polled again; without one, the program ends.
             if isinstance(error, NoSchedulerError) and not isinstance(error, SilentSchedulerError):
                 raise
+        self._attached.set()
         self._publish(poller)
         self._slurm_timer.poll_now()  # now the cluster's jobs are known
 
@@ -322,6 +325,10 @@ class Sampler:
         self._slurm_timer.note(poller.queued)
         self._publish(poller)  # accounting may take much longer than the queue
         await self._taken.wait()
+        # The scheduler knows much of what else SLURM would be asked for: the cluster's jobs, and their workers.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.dask_timeout_seconds):
+                await self._attached.wait()
         await poller.poll_slurm_details()
 
     def _publish(self, poller: Poller) -> None:

@@ -276,6 +276,7 @@ async def serve(options: Options) -> None:
     """Serve until the input ends."""
     async with Scheduler(port=0, dashboard_address="127.0.0.1:0", host="127.0.0.1") as scheduler:
         workers = Workers(scheduler, options, await metrics_of_a_worker(scheduler))
+        scheduler._broker._topics.clear()  # else the end of that worker is an event to explain
         numbers = {state.address: number for number, state in enumerate(workers.states)}
         connect, reuse = scheduler.rpc.connect, scheduler.rpc.reuse
 

@@ -123,7 +123,11 @@ class SlurmCollector:
         return self.reading
 
     async def read_details(
-        self, cluster_jobs: Collection[str], with_other_programs: Collection[str] = ()
+        self,
+        cluster_jobs: Collection[str],
+        with_other_programs: Collection[str] = (),
+        of_owner: Collection[str] = (),
+        with_known_workers: Collection[str] = (),
     ) -> SlurmReading:
         """Read the scripts, steps and outcomes that are due.
 
@@ -135,6 +139,10 @@ class SlurmCollector:
             The ids of the watched cluster's jobs. They come from outside: texts that are not job ids are ignored.
         with_other_programs
             Those of them in which other programs run beside the dask workers.
+        of_owner
+            The jobs that the owner names: one script is read for all.
+        with_known_workers
+            The jobs whose workers are known without SLURM: their steps are read rarely.
         """
         cluster_ids = {job_id for job_id in cluster_jobs if is_job_id(job_id)}
         queued = {job.job_id: job for job in self._jobs}
@@ -148,10 +156,11 @@ class SlurmCollector:
         self._seen |= {job_id: recent[job_id] for job_id in (cluster_ids & recent.keys()) - self._seen.keys()}
         self._scripts.forget_all_but([*self._jobs_with_scripts(), *recent.values()])
         await asyncio.gather(
-            self._scripts.read(self._jobs, first=cluster_ids),
+            self._scripts.read(self._jobs, first=cluster_ids, alike=of_owner),
             self._steps.read(
                 {job_id for job_id in cluster_ids if job_id in queued and read_state(queued[job_id].state).is_running},
                 with_other_programs,
+                with_known_workers,
             ),
             self._read_accounting(cluster_ids, queued),
             # Soon enough: SLURM forgets ended jobs.
@@ -180,9 +189,9 @@ class SlurmCollector:
         """Return why sbatch would reject a script, without submitting it; see `lookups.sbatch_error`."""
         return await sbatch_error(self._commands, script)
 
-    async def read_scripts(self) -> tuple[JobScript, ...]:
-        """Read some scripts of queued jobs that have not been read; return all results."""
-        await self._scripts.read(self._jobs)
+    async def read_scripts(self, of_owner: Collection[str] = ()) -> tuple[JobScript, ...]:
+        """Read some scripts of queued jobs that have not been read, one of those that the owner names; return all."""
+        await self._scripts.read(self._jobs, alike=of_owner)
         return self.reading.scripts
 
     async def batch_script(self, job_id: str) -> tuple[str, ...]:

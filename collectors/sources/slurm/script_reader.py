@@ -70,6 +70,8 @@ class ScriptReader:
         self._backoff = backoff
         # By job id; for array tasks, by the id of the array. None: nothing about dask, or cannot be read.
         self._read: dict[str, JobScript | None] = {}
+        # Jobs for which the script of another one was read.
+        self._covered: set[str] = set()
         # Array scripts whose result may differ between array tasks, and the results by job id.
         self._of_arrays: dict[str, _ArrayScript] = {}
         self._of_array_tasks: dict[str, JobScript | None] = {}
@@ -77,15 +79,23 @@ class ScriptReader:
         self._failures: Counter[str] = Counter()
         self._homes: dict[str, str | None] = {}
 
-    async def read(self, jobs: Iterable[QueuedJob], first: Collection[str] = ()) -> None:
-        """Read the scripts of these jobs that have not been read; those whose ids are in `first` before the others."""
-        async with self._lock:  # a second caller waits for the first
-            await self._read_due(tuple(jobs), first)
+    async def read(self, jobs: Iterable[QueuedJob], first: Collection[str] = (), alike: Collection[str] = ()) -> None:
+        """Read the scripts of these jobs that have not been read.
 
-    async def _read_due(self, jobs: tuple[QueuedJob, ...], first: Collection[str]) -> None:
+        Parameters
+        ----------
+        first
+            Ids of the jobs whose scripts are read before those of the others.
+        alike
+            Ids of the jobs of one cluster object: their scripts name the same scheduler, so one is read for all.
+        """
+        async with self._lock:  # a second caller waits for the first
+            await self._read_due(tuple(jobs), first, alike)
+
+    async def _read_due(self, jobs: tuple[QueuedJob, ...], first: Collection[str], alike: Collection[str]) -> None:
         if self._log.is_off or not self._backoff.is_over:
             return
-        due = self._due(jobs, first)
+        due = self._due(jobs, first, alike)
         if due:
             queued = {script: job for job in reversed(jobs) for script in (_script_of(job), job.job_id)}
             with contextlib.suppress(SourceError), self._log.attempt():
@@ -118,9 +128,10 @@ class ScriptReader:
             job_id: result for job_id, result in self._of_array_tasks.items() if job_id in array_tasks
         }
         self._read = {script: result for script, result in self._read.items() if script in kept}
+        self._covered &= kept
         self._failures = Counter({script: times for script, times in self._failures.items() if script in kept})
 
-    def _due(self, jobs: Iterable[QueuedJob], first: Collection[str]) -> list[str]:
+    def _due(self, jobs: tuple[QueuedJob, ...], first: Collection[str], alike: Collection[str]) -> list[str]:
         ranked = sorted(
             # Jobs whose scripts could not be read come last, so that they do not block the others.
             (
@@ -134,9 +145,13 @@ class ScriptReader:
             # Only the leader of a heterogeneous job has a script.
             if job.het_job_id in (None, job.job_id)
         )
-        scripts = dict.fromkeys(script for *_, script in ranked)
-        due = [script for script in scripts if script not in self._read]
-        return due[:SCRIPTS_PER_POLL]
+        scripts_alike = {_script_of(job) for job in jobs if job.job_id in alike}
+        if any(self._read.get(script) is not None for script in scripts_alike):
+            self._covered |= scripts_alike
+        unknown = (script for *_, script in ranked if script not in self._read and script not in self._covered)
+        due = list(dict.fromkeys(unknown))
+        later = set([script for script in due if script in scripts_alike][1:])
+        return [script for script in due if script not in later][:SCRIPTS_PER_POLL]
 
     def _result_of(self, job: QueuedJob) -> JobScript | None:
         script = _script_of(job)

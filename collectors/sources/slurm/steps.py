@@ -1,6 +1,7 @@
 """Read the steps of running jobs, with their processes, with ``sstat``. Changes nothing in SLURM.
 
-sstat is the most expensive query, since it contacts each node of each job, so it is run rarely.
+sstat is the most expensive query, since it contacts each node of each job, so it is run rarely; most rarely for jobs
+of which dask reports all that is needed to show them.
 """
 
 import contextlib
@@ -81,6 +82,8 @@ LONGEST_INTERVAL_SECONDS = 300.0
 MOST_PRIORITY_JOBS = 10
 """The number of jobs that are queried at the shortest interval, however many jobs run."""
 JOBS_PER_CALL = 100
+RARE_JOBS_PER_MINUTE = 10
+"""Of jobs that are read rarely, so many divided by their number are read in a minute, at least one."""
 # A job that has just started may have no step yet, or a step without processes.
 READS_WHILE_NEW = 3
 
@@ -115,19 +118,27 @@ class StepReader:
         self._complete: set[str] = set()
         self._last_full_read_at = float("-inf")
         self._last_priority_read_at = float("-inf")
+        self._last_rare_read_at = float("-inf")
+        # Of jobs that are read rarely, those that have been read, the one that was read longest ago first.
+        self._read_rarely: dict[str, None] = {}
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The known steps."""
         return tuple(step for steps in self._steps.values() for step in steps)
 
-    async def read(self, running: Collection[str], priority: Collection[str] = ()) -> None:
+    async def read(
+        self, running: Collection[str], priority: Collection[str] = (), rarely: Collection[str] = ()
+    ) -> None:
         """Read the steps of these running jobs (raw ids), if they are due; forget those of all other jobs.
 
         Parameters
         ----------
         priority
             Jobs in which other programs run beside the dask workers: SLURM's numbers are shown for them.
+        rarely
+            Jobs whose workers are known without SLURM: their steps show only what other programs use. They are read
+            one after another, a few in a minute.
         """
         self._steps = {job_id: steps for job_id, steps in self._steps.items() if job_id in running}
         self._complete.intersection_update(running)
@@ -135,10 +146,12 @@ class StepReader:
         if self._log.is_off or not self._backoff.is_over:
             return
         now = self._clock()
-        is_full_read = now - self._last_full_read_at >= interval_seconds(len(running))
+        usual = set(running) - set(rarely)
+        is_full_read = now - self._last_full_read_at >= interval_seconds(len(usual))
         is_priority_due = is_full_read or now - self._last_priority_read_at >= SHORTEST_INTERVAL_SECONDS
         priority_due = sorted(set(running) & set(priority), key=int)[:MOST_PRIORITY_JOBS] if is_priority_due else []
-        due = sorted(set(running) if is_full_read else set(running) - self._complete | set(priority_due), key=int)
+        rare_due = self._rare_due(set(running) - usual, now)
+        due = sorted({*(usual if is_full_read else usual - self._complete), *priority_due, *rare_due}, key=int)
         if not due:
             return
         with contextlib.suppress(SourceError), self._log.attempt():
@@ -153,6 +166,19 @@ class StepReader:
                 self._last_full_read_at = self._clock()
             if is_full_read or priority_due:
                 self._last_priority_read_at = self._clock()
+            if rare_due:
+                self._last_rare_read_at = self._clock()
+                for job_id in rare_due:
+                    self._read_rarely.pop(job_id, None)  # so that it becomes the last
+                    self._read_rarely[job_id] = None
+
+    def _rare_due(self, jobs: set[str], now: float) -> list[str]:
+        """Return those of these jobs that are due: first those not read so far, then those read longest ago."""
+        self._read_rarely = {job_id: None for job_id in self._read_rarely if job_id in jobs}
+        if not jobs or now - self._last_rare_read_at < SHORTEST_INTERVAL_SECONDS:
+            return []
+        order = [*sorted(jobs - self._read_rarely.keys(), key=int), *self._read_rarely]
+        return order[: max(1, RARE_JOBS_PER_MINUTE // len(jobs))]
 
     async def _query(self, job_ids: tuple[str, ...]) -> None:
         output = await self._commands.run(*steps_command(job_ids))

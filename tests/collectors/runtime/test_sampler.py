@@ -165,6 +165,46 @@ def test_slurm_is_shown_before_dask_answers(start):
     assert state_of(snapshot, "dask").age_seconds is None
 
 
+def test_slurm_details_are_read_after_the_first_answer_of_the_scheduler(start):
+    class Slow(FakePoller):
+        def __init__(self, options, environment) -> None:
+            super().__init__(options, environment)
+            self.may_answer = asyncio.Event()
+            self.order = []
+
+        async def poll_dask(self, threads_of=()):
+            await self.may_answer.wait()
+            self.order.append("dask")
+            await super().poll_dask(threads_of)
+
+        async def poll_slurm_details(self):
+            self.order.append("details")
+
+    run = start(Slow, dask_timeout_seconds=PATIENCE_SECONDS)
+    run.next(Snapshot)
+    run_ready_callbacks(run.sampler)
+    (poller,) = run.pollers
+    assert poller.order == []
+    run.sampler._call(poller.may_answer.set)
+    wait_until(lambda: "details" in poller.order)
+    assert poller.order[0] == "dask"
+
+
+def test_slurm_details_are_read_although_the_scheduler_hangs(start):
+    class Hangs(FakePoller):
+        details = 0
+
+        async def poll_dask(self, threads_of=()):
+            await hang_forever()
+
+        async def poll_slurm_details(self):
+            self.details += 1
+
+    run = start(Hangs, dask_timeout_seconds=0.01)
+    run.next(Snapshot)
+    wait_until(lambda: run.pollers[0].details)
+
+
 def test_scheduler_that_never_answers_is_a_failure(start):
     class Nothing(FakePoller):
         async def poll_dask(self, threads_of=()):

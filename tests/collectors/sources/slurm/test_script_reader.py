@@ -232,3 +232,34 @@ async def test_scripts_of_gone_jobs_are_forgotten(clock):
     await reader.read([job(7), job(8)])
     reader.forget_all_but([job(8)])
     assert [script.job_id for script in reader.known([job(7), job(8)])] == ["8"]
+
+
+async def test_one_script_is_read_for_jobs_of_a_cluster_object(clock):
+    reader, commands, _ = new_reader(clock)
+    jobs = [job(number) for number in range(1, 40)]
+    alike = {str(number) for number in range(3, 40)}
+    for _ in range(3):
+        await reader.read(jobs, alike=alike)
+    assert sorted(ids(commands.calls), key=int) == ["1", "2", "39"]
+
+
+async def test_script_of_another_alike_job_is_read_if_there_is_none(clock):
+    def answer(*command):
+        return complains("scontrol", "Invalid job id specified") if command[3] == "9" else WORKER
+
+    reader, commands, _ = new_reader(clock, answer)
+    jobs = [job(7), job(8), job(9)]
+    for _ in range(3):
+        await reader.read(jobs, alike={"7", "8", "9"})
+    assert ids(commands.calls) == ["9", "8"]
+
+
+async def test_scripts_stay_covered_when_another_scheduler_is_watched(clock):
+    reader, commands, _ = new_reader(clock)
+    jobs = [job(7), job(8)]
+    for alike in ({"7", "8"}, {"7", "8"}, set()):
+        await reader.read(jobs, alike=alike)
+    assert ids(commands.calls) == ["8"]
+    reader.forget_all_but([job(8)])
+    await reader.read(jobs)
+    assert ids(commands.calls) == ["8", "7"]

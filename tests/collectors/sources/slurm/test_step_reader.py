@@ -186,3 +186,45 @@ async def test_unparsable_output_is_a_failure(clock, answer):
     reader, _, source = new_reader(clock, lambda *_: answer)
     await reader.read({"7"})
     assert source.source().state == "error"
+
+
+async def test_jobs_with_known_workers_are_read_in_turns(clock):
+    reader, commands, _ = new_reader(clock)
+    running = [str(number) for number in range(1, 5)]
+    asked = []
+    for _ in range(3):
+        await reader.read(running, rarely=running)
+        await reader.read(running, rarely=running)
+        asked += ids(commands.new())
+        clock.now += interval_seconds(1)
+    assert asked == ["1,2", "3,4", "1,2"]
+
+
+async def test_one_of_many_jobs_with_known_workers_is_read_in_a_minute(clock):
+    reader, commands, _ = new_reader(clock)
+    running = [str(number) for number in range(1, 51)]
+    for _ in range(3):
+        await reader.read(running, rarely=running)
+        clock.now += interval_seconds(1)
+    await reader.read([*running, "99"], rarely=running)
+    assert ids(commands.new()) == ["1", "2", "3", "4,99"], "a job whose workers are unknown is read at once"
+
+
+async def test_rare_job_is_read_again_after_failure(clock):
+    answers = {"now": complains("sstat", "sstat: error: Unable to contact slurm controller")}
+    reader, commands, _ = new_reader(clock, lambda *_: answers["now"])
+    await reader.read(["7"], rarely=["7"])
+    answers["now"] = "7.batch|1|00:00:05|5M|n1|42\n"
+    clock.now += 10 * INTERVAL
+    await reader.read(["7"], rarely=["7"])
+    assert ids(commands.new()) == ["7", "7"]
+    assert [step.job_id for step in reader.steps] == ["7"]
+
+
+async def test_rare_job_with_other_programs_is_read_every_minute(clock):
+    reader, commands, _ = new_reader(clock)
+    running = [str(number) for number in range(1, 51)]
+    for _ in range(2):
+        await reader.read(running, {"40"}, rarely=running)
+        clock.now += interval_seconds(1)
+    assert ids(commands.new()) == ["1,40", "2,40"]
