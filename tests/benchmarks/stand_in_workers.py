@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from distributed.core import Server
 
-from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREAD_FIELDS, THREADS
+from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREAD_FIELDS, THREADS, WAITS
 from tests.benchmarks.stand_in_scheduler import LONGEST_LIFE_SECONDS, THREADS_OF_A_WORKER, place_of
 
 OTHER_THREADS = 9
@@ -66,6 +66,9 @@ class _Worker:
         ]
         return {"at": now, "threads": rows, "children": [], "more_children": False}
 
+    def waits(self, comm: Any = None) -> dict[str, Any]:
+        return {"at": time.monotonic(), "has_children": False, "tasks": [], "others": [0.0, 0]}
+
     def _row(self, native_id: int, seconds: float, *, is_compute: bool) -> list[Any]:
         values: dict[str, Any] = {
             "native_id": 100 * self._number + native_id,
@@ -84,7 +87,7 @@ async def serve(count: int, workers_of_a_job: int) -> None:
     servers = []
     for number in range(count):
         worker = _Worker(number, workers_of_a_job)
-        server = Server({"run": worker.run, PLACE: worker.place, THREADS: worker.threads})
+        server = Server({"run": worker.run, PLACE: worker.place, THREADS: worker.threads, WAITS: worker.waits})
         await server.listen("tcp://127.0.0.1:0")
         servers.append(server)
     print(*(server.address for server in servers), flush=True)
