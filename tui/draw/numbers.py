@@ -36,15 +36,21 @@ def duration(seconds: float | None) -> str:
 
 
 def time_left(seconds: float | None) -> str:
-    """Return the remaining time of a job, rounded down.
+    """Return the remaining time of a job, rounded down, in the units that are known: ``1d 2h``, ``5h 33m``, ``41m``.
 
-    To ten seconds in the last ten minutes, else to the minute; from a day on without seconds (``1-02:00``).
+    In the last ten minutes in steps of ten seconds: ``4m 10s``, ``50s``.
     """
     if seconds is None:
         return UNKNOWN
     whole = max(0, int(seconds))
-    text = duration(whole - whole % (10 if whole < 600 else 60))
-    return text.rpartition(":")[0] if "-" in text else text
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if days:
+        return f"{days}d {hours % 24}h"
+    if hours:
+        return f"{hours}h {minutes % 60}m"
+    if minutes >= 10:
+        return f"{minutes}m"
+    return f"{minutes}m {whole % 60 // 10 * 10}s" if minutes else f"{whole // 10 * 10}s"
 
 
 def count(value: int | None) -> str:

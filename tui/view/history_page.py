@@ -1,6 +1,7 @@
 """The lines of the history page: graphs, a time axis, a legend, and what happened, the newest first. Pure."""
 
 from datetime import timedelta
+from heapq import nlargest
 
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
@@ -14,6 +15,7 @@ from dasktop.tui.view.happenings import MARKS, happenings
 from dasktop.tui.view.history_panel import graph_place, history_lines, minutes_shown
 
 _FEWEST_GRAPH_LINES, _MOST_GRAPH_LINES = 9, 33
+_MOST_LISTED = 300
 _TIME_CELLS = len("04:08:12 + ")
 
 
@@ -26,8 +28,8 @@ def history_page_lines(
     """
     high = max(_FEWEST_GRAPH_LINES, min(_MOST_GRAPH_LINES, lines * 2 // 3))
     content = history_lines(snapshot, pasts, cells, high, glyphs, thresholds)
-    content += [_axis(snapshot, cells), [], cropped(_legend(), cells), []]
-    for happening in sorted(happenings(snapshot), key=lambda one: one.at, reverse=True):
+    content += [_axis(snapshot, pasts, cells), [], cropped(_legend(), cells), []]
+    for happening in nlargest(_MOST_LISTED, happenings(snapshot), key=lambda one: one.at):
         mark = MARKS[happening.kind]
         first, *more = wrap(printable(happening.words), max(1, cells - _TIME_CELLS)) or [""]
         head = [Piece(f"{local(happening.at):%H:%M:%S} ", "quiet"), Piece(f"{mark.character} ", mark.role)]
@@ -35,11 +37,11 @@ def history_page_lines(
     return [[Piece(glyphs.encode(text), role) for text, role in line] for line in content]
 
 
-def _axis(snapshot: Snapshot, cells: int) -> list[Piece]:
+def _axis(snapshot: Snapshot, pasts: Pasts, cells: int) -> list[Piece]:
     """Return the times of the first and the last cell of the graphs."""
     left, graph_cells = graph_place(cells)
     now = local(snapshot.taken_at)
-    begin = now - timedelta(minutes=minutes_shown(cells))
+    begin = now - timedelta(minutes=minutes_shown(cells, pasts))
     times = f"{begin:%H:%M}" + f"{now:%H:%M}".rjust(max(0, graph_cells - len("00:00")))
     return [Piece(fit(" " * left + times, cells), "quiet")]
 

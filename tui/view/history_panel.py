@@ -18,8 +18,8 @@ from dasktop.tui.view.work import rate_text
 
 _LABEL_CELLS = 16
 _LEAST_GRAPH_CELLS = 10
-_POINTS_PER_CELL = 2
-"""In a graph that is too narrow for all points."""
+_FEWEST_POINTS_PER_CELL = 2
+"""In a graph that is too narrow for one cell a point."""
 _LINES_WITH_GAP = 4
 """From this height on, there is an empty line above each graph."""
 _EVENTS = "events"
@@ -55,7 +55,7 @@ def history_panel(
     """Return the panel with its border, in exactly this size."""
     inner = cells - BORDER_CELLS
     content = history_lines(snapshot, pasts, inner, lines - BORDER_LINES, glyphs, thresholds)
-    title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes_shown(inner):.0f} min", "quiet")]
+    title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes_shown(inner, pasts):.0f} min", "quiet")]
     return box(title, content, cells, lines)
 
 
@@ -64,7 +64,7 @@ def history_lines(
 ) -> list[list[Piece]]:
     """Return the graphs, each with its name and value, in this many lines; the last one has the marks."""
     graphs = _graphs(snapshot, pasts, thresholds)
-    graph_cells, per_cell = _scale(cells)
+    graph_cells, per_cell = _scale(cells, pasts)
     room = max(0, lines - 1)
     content: list[list[Piece]] = []
     for number, each in enumerate(graphs):
@@ -83,21 +83,27 @@ def history_lines(
     return [*content, [label, *mark_line(snapshot, graph_cells, per_cell)]]
 
 
-def minutes_shown(cells: int) -> float:
+def minutes_shown(cells: int, pasts: Pasts) -> float:
     """Return how many minutes graphs of this width show, labels included."""
-    graph_cells, per_cell = _scale(cells)
+    graph_cells, per_cell = _scale(cells, pasts)
     return min(graph_cells * per_cell, POINTS) * SECONDS_PER_POINT / 60
 
 
 def graph_place(cells: int) -> tuple[int, int]:
     """Return where graphs of this width, labels included, begin, and how wide they are without these."""
-    return _LABEL_CELLS + 2, _scale(cells)[0]
+    return _LABEL_CELLS + 2, _graph_cells(cells)
 
 
-def _scale(cells: int) -> tuple[int, int]:
-    """Return the width of the graphs, and the points in a cell."""
-    graph_cells = max(_LEAST_GRAPH_CELLS, cells - _LABEL_CELLS - 3)
-    return graph_cells, 1 if graph_cells >= POINTS else _POINTS_PER_CELL
+def _graph_cells(cells: int) -> int:
+    return max(_LEAST_GRAPH_CELLS, cells - _LABEL_CELLS - 3)
+
+
+def _scale(cells: int, pasts: Pasts) -> tuple[int, int]:
+    """Return the width of the graphs, and the points in a cell: so many that all known points are shown."""
+    graph_cells = _graph_cells(cells)
+    if graph_cells >= POINTS:
+        return graph_cells, 1
+    return graph_cells, max(_FEWEST_POINTS_PER_CELL, -(-max(map(len, pasts)) // graph_cells))
 
 
 def _graphs(snapshot: Snapshot, pasts: Pasts, thresholds: Thresholds) -> list[_Graph]:

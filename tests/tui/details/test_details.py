@@ -61,7 +61,7 @@ class TestJob:
         assert fact(lines, "submitted") == "11:00 today"
         assert fact(lines, "started") == "11:10 today, after waiting 10 min"
         assert fact(lines, "ends") == "12:41 today at the latest"
-        assert fact(lines, "left") == "0:41:00"
+        assert fact(lines, "left") == "41m"
         assert fact(lines, "limit") == "1:31:00"
         assert "TIMES (UTC)" in lines
         assert fact(lines, "nodes") == "n012"

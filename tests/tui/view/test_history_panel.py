@@ -55,6 +55,16 @@ def test_without_work_the_tasks_are_those_of_the_scheduler() -> None:
     assert shown[4].strip("│ ").startswith("TASKS")
 
 
+@pytest.mark.parametrize(("points", "minutes"), [(2, 4), (54, 4), (55, 7), (109, 10), (120, 10)])
+def test_narrow_panel_shows_all_that_is_known(points: int, minutes: int) -> None:
+    """27 cells: marks would leave the panel after 270 s, though the graph's past is kept for 600 s."""
+    pasts = Pasts([100.0] * points, [None] * points, [100.0] * points, [1.0] * points)
+    drawn = history_panel(ago(5 * points - 10), pasts, 48, 7, UNICODE)
+    lines = ["".join(piece.text for piece in line) for line in drawn]
+    assert f"last {minutes} min" in lines[0]
+    assert "▲" in lines[-2]
+
+
 def test_marks_are_where_it_happened() -> None:
     assert marks(ago(0)) == marks(ago(9)) == " " * 9 + "▲"
     assert marks(ago(45)).index("▲") < 8

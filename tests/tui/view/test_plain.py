@@ -66,10 +66,10 @@ class TestPlainTree:
         )
         tree = [" ".join(text.split()) for text in lines[5:]]
         assert tree[0] == (
-            "▾ 4709 dask-worker · batch.0 RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 – 0:04:10"
+            "▾ 4709 dask-worker · batch.0 RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 – 4m 10s"
         )
         assert "Dask-1 inc-8a7f0d5e2c41 compute ━━━━━━━━━╾ 99%" in tree
-        assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1-02:03" in tree
+        assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1d 2h" in tree
         assert "4651 train PENDING Priority" in tree
 
     def test_workers_of_a_silent_scheduler_are_stale(self) -> None:
@@ -112,7 +112,7 @@ class TestPlainTree:
         assert {text.index(word) for text in lines for word in ("RUNNING", "running", "PENDING") if word in text} == {
             state
         }
-        assert {len(text) for text in lines if text.endswith(":00")} == {left}
+        assert {len(text) for text in lines if re.search(r"\d[hms]$", text)} == {left}
 
     def test_nothing_is_cut_without_a_width(self) -> None:
         long = "long-name-" * 30

@@ -296,7 +296,7 @@ class TestJobCells:
         assert (job_cells.state, job_cells.tone, job_cells.node) == ("RUNNING", "good", "n000")
         assert (job_cells.cpu_percent, job_cells.cpu) == (43, "43%")
         assert (job_cells.memory_percent, job_cells.memory_bytes) == (39, "6.2G")
-        assert (job_cells.busy, job_cells.left, job_cells.ends_soon) == ("6/12", "0:04:10", True)
+        assert (job_cells.busy, job_cells.left, job_cells.ends_soon) == ("6/12", "4m 10s", True)
 
     def test_share_is_of_the_allocation(self) -> None:
         running = job("1", [task([worker("a")])], allocated=Allocated(cpus=4, memory_bytes=2 * GIB, gpus=None))
@@ -598,7 +598,7 @@ class TestFigures:
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
-        [(None, "–"), (0, "0:00:00"), (259, "0:04:10"), (2519, "0:41:00"), (20_000, "5:33:00"), (93_784, "1-02:03")],
+        [(None, "–"), (9, "0s"), (59, "50s"), (259, "4m 10s"), (2519, "41m"), (20_000, "5h 33m"), (93_784, "1d 2h")],
     )
     def test_time_left_is_rounded_down(self, seconds: int | None, text: str) -> None:
         assert figures.time_left(seconds) == text
