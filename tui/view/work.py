@@ -44,7 +44,7 @@ SEGMENTS = (
     Segment("×", "failed", ("failed",), "failed"),
     Segment("/", "blocked", ("blocked",), "failed"),
     Segment("?", UNSPLIT, ("erred",), "failed"),
-    Segment("!", CANNOT_RUN, ("no-worker",), "stuck"),
+    Segment("┊", CANNOT_RUN, ("no-worker",), "stuck"),
     Segment("┄", "queued", ("queued",), "queued"),
     Segment("─", "waiting", ("waiting",), "track"),
 )

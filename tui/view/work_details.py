@@ -252,7 +252,7 @@ def _unrunnable(work: Work, names: Collection[str]) -> Iterator[Entry]:
     by_need: dict[str, list[UnrunnableTask]] = {}
     for task in work.unrunnable:
         if task.task_name in names:
-            by_need.setdefault(_need(task), []).append(task)
+            by_need.setdefault(need_words(task), []).append(task)
     for need, tasks in by_need.items():
         waits = max((task.waiting_seconds for task in tasks if task.waiting_seconds is not None), default=None)
         since = "" if waits is None else f", for {seconds_text(waits)}"
@@ -262,7 +262,8 @@ def _unrunnable(work: Work, names: Collection[str]) -> Iterator[Entry]:
             yield Words(f"and {figures.count(len(tasks) - _MOST_UNRUNNABLE)} more", "quiet", 2)
 
 
-def _need(task: UnrunnableTask) -> str:
+def need_words(task: UnrunnableTask) -> str:
+    """Return what no worker does or is, to follow ``no worker``."""
     if task.resources:
         return f"offers {', '.join(f'{name}={amount:g}' for name, amount in task.resources.items())}"
     if task.workers:

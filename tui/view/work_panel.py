@@ -1,15 +1,19 @@
-"""The panel of the work: its progress, and a line for each task name, first those that are not done. Pure."""
+"""The panel of the work: its progress, a line for each task name, and why tasks failed or cannot run. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from dasktop.collectors.analysis.failures import grouped
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.draw.piece import Piece
+from dasktop.tui.draw.piece import Piece, Role
+from dasktop.tui.draw.text_width import cut, cut_middle, printable, width
+from dasktop.tui.view.failures import short_reason
 from dasktop.tui.view.work import FAILED, UNFINISHED, UNKNOWN_WORK, marked_names, number_in, progress_line
 from dasktop.tui.view.work_columns import WorkColumnName, fit_work_layout, work_heads, work_line, work_texts
+from dasktop.tui.view.work_details import need_words
 from dasktop.tui.view.work_rows import NameRow, name_rows
 
 _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
@@ -19,6 +23,7 @@ _LEFT_OUT_FIRST: tuple[WorkColumnName, ...] = (
 _USUAL = (14, 12)
 """The widths of label and bar for which columns are left out."""
 _HEAD_LINES = 1
+_REASON_INDENT = 3
 _TITLE_CELLS = 6
 """What the border takes of a title."""
 
@@ -53,7 +58,24 @@ def _lines(snapshot: Snapshot, work: Work, cells: int, lines: int, glyphs: Glyph
     content = [heads, *(work_line(row, work_texts(row, layout, snapshot.taken_at), layout, glyphs) for row in shown)]
     if len(shown) < len(rows):
         content.append([Piece(f"   and {figures.count(len(rows) - len(shown))} more: W", "quiet")])
-    return content
+    reasons = list(_reasons(work, cells))[: max(0, lines - len(content) - 1)]
+    return [*content, *([[], *reasons] if reasons else [])]
+
+
+def _reasons(work: Work, cells: int) -> Iterator[list[Piece]]:
+    """Yield why tasks failed, the most frequent reason first, and why others cannot run."""
+    for group in sorted(grouped(work.failures or ()), key=lambda group: len(group.failures), reverse=True):
+        number = f" {figures.count(len(group.failures))}×" if len(group.failures) > 1 else ""
+        yield _reason(group.newest.task_name, f" failed{number}: ", short_reason(group.newest), "bad", cells)
+    needs = {task.task_name: need_words(task) for task in work.unrunnable}
+    for name, need in needs.items():
+        yield _reason(name, " cannot run: ", f"no worker {need}", "waiting", cells)
+
+
+def _reason(name: str, what: str, why: str, role: Role, cells: int) -> list[Piece]:
+    shown = cut_middle(printable(name), _USUAL[0] + _USUAL[1])
+    room = max(0, cells - _REASON_INDENT - width(shown + what))
+    return [Piece(" " * _REASON_INDENT + shown, "quiet"), Piece(what, role), Piece(cut(printable(why), room), "quiet")]
 
 
 def _has(row: NameRow, words: Collection[str]) -> bool:

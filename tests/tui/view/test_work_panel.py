@@ -9,7 +9,7 @@ from dasktop.tui.draw.text_width import width
 from dasktop.tui.view.work_panel import work_panel
 from tests.support.screen import HOSTILE
 from tests.support.snapshots import everyday
-from tests.support.work import failure, task_name, work
+from tests.support.work import failure, task_name, unrunnable_task, work
 
 NAMES = (
     task_name("load", states={"memory": 100}),
@@ -31,7 +31,7 @@ def names(shown: list[str]) -> list[str]:
 
 
 def test_names_in_the_order_of_the_scheduler() -> None:
-    shown = panel(work(task_names=NAMES))
+    shown = panel(work(task_names=NAMES, failures=(), unrunnable=()))
     assert shown[1].split()[1:3] == ["TASK", "NAME"]
     assert names(shown) == ["load", "regrid", "mean", "store"]
 
@@ -78,3 +78,18 @@ def test_any_text_fits(text: str) -> None:
     for glyphs in (UNICODE, ASCII):
         shown = panel(work(task_names=(task_name(text), task_name(text * 9))), glyphs=glyphs)
         assert {width(line) for line in shown} == {74}
+
+
+def test_free_lines_say_why_tasks_failed_and_what_others_need() -> None:
+    failures = tuple(failure(f"load-{number}", exception=f"OSError({number})", blocks=0) for number in range(2))
+    given = work(task_names=NAMES, failures=failures, unrunnable=(unrunnable_task(),))
+    shown = [line.strip("│ ") for line in panel(given)]
+    name = failures[0].task_name
+    assert f"{name} failed 2×: OSError(1)" in shown
+    assert "train cannot run: no worker offers GPU=1" in shown
+    assert not any("OSError" in line for line in panel(given, lines=7))
+
+
+def test_reasons_are_cut_to_the_panel() -> None:
+    given = work(task_names=NAMES, failures=(failure("load-1", exception="E" * 500, task_name=HOSTILE[0]),))
+    assert {width(line) for line in panel(given)} == {74}
