@@ -85,12 +85,10 @@ class _Process(Record, frozen=True, kw_only=True):
     """For how long all its threads have been seen to wait; ``None``: unknown."""
 
     def has_waited_since(self, before: "_Process", threads: int) -> bool:
-        """Return whether so many threads have run tasks, and hardly anything else."""
+        """Return whether its threads have hardly run: those that ran tasks at both times, at least half of them."""
         runs = {thread.native_id: thread.run for thread in before.threads.values()}
-        pairs = [(thread.run, runs.get(thread.native_id)) for thread in self.threads.values()]
-        return len(pairs) >= threads and all(
-            earlier is not None and run.has_hardly_run_since(earlier) for run, earlier in pairs
-        )
+        pairs = [(thread.run, runs[thread.native_id]) for thread in self.threads.values() if thread.native_id in runs]
+        return 2 * len(pairs) >= threads and all(run.has_hardly_run_since(earlier) for run, earlier in pairs)
 
 
 class TaskWaits:
@@ -180,9 +178,12 @@ def _suspects(work: Work) -> list[RunningTask]:
 
 
 def _is_wasteful(worker: Worker) -> bool:
-    """Return whether all threads of a worker run tasks, and hardly use the CPU."""
+    """Return whether all threads of a worker have tasks, and hardly use the CPU.
+
+    At a heartbeat, some may be between two tasks.
+    """
     threads, cpu = worker.nthreads, worker.cpu_percent
-    if not threads or cpu is None or (worker.executing or 0) < threads:
+    if not threads or cpu is None or not worker.executing or worker.executing + (worker.queued or 0) < threads:
         return False
     return cpu < 100 * WASTEFUL_CPU_SHARE * threads
 

@@ -123,19 +123,23 @@ class TestWorkersWhoseThreadsOnlyWait:
         assert waiting_after(both(50.0), both(60.0)) == 10.0
         assert waiting_after(both(50.0), both(60.0), both(70.0, cpu=1.4, wakeups=290)) == 20.0, "dask wakes them"
 
+    def test_a_thread_may_be_between_two_tasks(self) -> None:
+        assert waiting_after(both(50.0), both(60.0, ids=(7,)), both(70.0)) == 20.0
+        assert waiting_after(both(50.0), both(60.0), seen=replace(WASTEFUL, executing=1, queued=1)) == 10.0
+
     @pytest.mark.parametrize(
         "later",
         [
             both(70.0, cpu=1.6),
             both(70.0, wakeups=310),
-            both(70.0, ids=(7,)),
-            both(70.0, ids=(7, 9)),
+            both(70.0, ids=()),
+            both(70.0, ids=(9, 10)),
             both(70.0, has_children=True),
             both(70.0, others=[4.0, 50]),
             both(70.0, others=[3.0, 500]),
             both(70.0, others=None),
         ],
-        ids=["compute", "move data", "one is idle", "new", "wait for programs", "pool", "pool moves data", "unknown"],
+        ids=["compute", "move data", "idle", "new", "wait for programs", "pool", "pool moves data", "unknown"],
     )
     def test_one_that_does_something_ends_it(self, later: dict[str, object]) -> None:
         assert waiting_after(both(50.0), both(60.0), later) is None
@@ -143,7 +147,14 @@ class TestWorkersWhoseThreadsOnlyWait:
         assert waiting_after(both(50.0), both(60.0), later, *again) == 10.0
 
     @pytest.mark.parametrize(
-        "values", [{"cpu_percent": 20.0}, {"cpu_percent": None}, {"executing": 1}, {"nthreads": None}]
+        "values",
+        [
+            {"cpu_percent": 20.0},
+            {"cpu_percent": None},
+            {"executing": 0},
+            {"queued": 0, "executing": 1},
+            {"nthreads": None},
+        ],
     )
     def test_other_workers_do_not(self, values: dict[str, object]) -> None:
         seen = replace(WASTEFUL, **values)
@@ -257,13 +268,15 @@ async def test_tasks_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("SUSPECT_SECONDS", "SUSPECT_FACTOR", "SECONDS_BETWEEN"):
         monkeypatch.setattr(task_waits, limit, 0.0)
     find_this = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[4]), os.environ.get("PYTHONPATH", "")])}
-    with Scheduler(environment=find_this) as scheduler, Workers(scheduler.address, environment=find_this):
+    one_thread = ("--nthreads", "1")
+    with Scheduler(environment=find_this) as scheduler, Workers(scheduler.address, *one_thread, environment=find_this):
         async with Client(scheduler.address, asynchronous=True) as client:
             others = client.submit(time.sleep, 0.01)
             tasks = [client.submit(one, "stop", key=one.__name__) for one in (wait_for, wait_for_other_tasks)]
             collector = DaskCollector(scheduler.address)
             reading = await read_until(collector, lambda seen: (idle_times(seen).get("wait_for") or 0.0) > 0.0)
             assert idle_times(reading).get("wait_for_other_tasks") is None
+            await read_until(collector, lambda seen: (seen.workers[0].worker.waiting_seconds or 0.0) > 0.0)
             await Event("stop", client=client).set()
             await client.gather([others, *tasks])
             await collector.close()
