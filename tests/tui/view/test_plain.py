@@ -65,9 +65,7 @@ class TestPlainTree:
             "TASKS 72 processing 1,204 queued 3 erred"
         )
         tree = [" ".join(text.split()) for text in lines[5:]]
-        assert tree[0] == (
-            "▾ 4709 dask-worker · batch.0 RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 – 4m 10s"
-        )
+        assert tree[0] == ("▾ 4709 dask-worker · batch.0 RUNNING n000 ━━━━╾───── 43% ━━╍╍────── 39% 6.2G 6/12 – 4m 10s")
         assert "Dask-1 inc-8a7f0d5e2c41 compute ━━━━━━━━━╾ 99%" in tree
         assert "4712 dask-worker RUNNING n015 no worker (4 expected) 1d 2h" in tree
         assert "4651 train PENDING Priority" in tree
