@@ -40,7 +40,11 @@ _encode = msgspec.json.encode
 
 def change(old: Cells, new: Cells) -> Change | None:
     """Return the shortest change from the old to the new cells, which are as many; ``None`` if nothing changed."""
-    places = [place for place, (was, now) in enumerate(zip(old, new, strict=True)) if not _same(was, now)]
+    if old == new and _same_types(old, new):  # most columns
+        return None
+    places = [
+        place for place, (was, now) in enumerate(zip(old, new, strict=True)) if was is not now and not _same(was, now)
+    ]
     if not places:
         return None
     forms: list[Change] = [{"to": new}]
@@ -77,6 +81,12 @@ def changed(old: Cells, change: Change) -> Cells:
 def _same(was: object, now: object) -> bool:
     """Return whether two cells have the same JSON: 1, 1.0 and True differ, and so do 0.0 and -0.0."""
     return was is now or (type(was) is type(now) and was == now and (was != 0 or str(was) == str(now)))
+
+
+def _same_types(old: Cells, new: Cells) -> bool:
+    """Return whether equal cells certainly have the same JSON; ``False`` also for floats that may be 0.0 and -0.0."""
+    types = list(map(type, new))
+    return list(map(type, old)) == types and not (float in types and 0 in new)
 
 
 def _sums(old: Cells, new: Cells, places: list[int]) -> Change | None:
@@ -158,7 +168,7 @@ def tables(document: Document) -> dict[str, Table]:
     for level in LEVELS:
         if level.name == "workers":
             outside = document[UNPLACED]
-            rows, parents = rows + outside, parents + [()] * len(outside)
+            rows, parents = [*rows, *outside], parents + [()] * len(outside)
         keys = list(_unique_keys(rows, parents, level.known_by))
         found[level.name] = Table(_columns(rows, level.children), keys)
         if level.children is not None:

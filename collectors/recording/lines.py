@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from dasktop.collectors.model.record import Record
-from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot, to_json
+from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
 from dasktop.collectors.recording.delta import DeltaEncoder, Document
 from dasktop.collectors.recording.records import Fields, Keyframe, WorkerMemory
 from dasktop.collectors.text.clean import clean, cleaned_document, may_hold_controls
@@ -52,6 +52,7 @@ class Lines:
     def __init__(self) -> None:
         self._encoder: DeltaEncoder | None = None
         self._deltas = 0
+        self._keyframe_bytes = 0
 
     def restart(self) -> None:
         """Encode the next snapshot as a keyframe: earlier lines may be missing from the file."""
@@ -67,17 +68,16 @@ class Lines:
         left_out
             How many snapshots before it are not recorded.
         """
-        whole = to_json(snapshot)
-        document: Document = msgspec.json.decode(whole)
+        document: Document = msgspec.to_builtins(snapshot)
         if self._encoder is not None and self._deltas < DELTAS_PER_KEYFRAME:
             delta = self._encoder.delta(document)
             line = msgspec.json.encode(delta | {"left_out": left_out} if left_out else delta)
-            if len(line) < _LARGEST_DELTA * len(whole):
+            if len(line) < _LARGEST_DELTA * self._keyframe_bytes:
                 self._deltas += 1
                 return line, False
         self._encoder, self._deltas = DeltaEncoder(document), 0
-        if left_out:
-            whole = msgspec.json.encode(document | {"left_out": left_out})
+        whole = msgspec.json.encode(document | {"left_out": left_out} if left_out else document)
+        self._keyframe_bytes = len(whole)
         return whole, True
 
 

@@ -280,6 +280,7 @@ class Redactor:
         self._names = Pseudonyms()
         self._text = TextRedactor(self._names)
         self._is_learning = False
+        self._fields_of: dict[type[Record], tuple[tuple[str, str, Rule], ...]] = {}
         if user:
             self._names.named("user", user)
         if host:
@@ -299,16 +300,17 @@ class Redactor:
     @cached_property
     def _rules(self) -> dict[str, Rule]:
         names = self._names
-        of_workers = {"worker": names.worker, "address": names.address, "job_id": names.job_id}
+        host, address, worker = map(_remembering, (names.host, names.address, names.worker))
+        of_workers = {"worker": worker, "address": address, "job_id": names.job_id}
         return {
             **dict.fromkeys(_KEPT, lambda text: text),
             **{f"{record}.{field}": rule for record in _ON_WORKERS for field, rule in of_workers.items()},
             **dict.fromkeys(_WITH_TASK_NAME, names.task_name),
             **dict.fromkeys(_WITH_KEY, names.task_key),
-            "Cluster.scheduler_address": names.address,
-            "Owner.name": names.worker,
-            "Owner.host": names.host,
-            "Owner.job_ids": names.worker,
+            "Cluster.scheduler_address": address,
+            "Owner.name": worker,
+            "Owner.host": host,
+            "Owner.job_ids": worker,
             "Owner.job_ids values": names.job_id,
             "Cluster.scheduler_id": names.scheduler_id,
             "Job.job_id": names.job_id,
@@ -316,15 +318,15 @@ class Redactor:
             "Job.het_job_id": names.job_id,
             "Finding.job_id": names.job_id,
             "Finding.job_ids": names.job_id,
-            "Worker.name": names.worker,
-            "Worker.address": names.address,
-            "Worker.host": names.host,
+            "Worker.name": worker,
+            "Worker.address": address,
+            "Worker.host": host,
             "Worker.inherited_job_id": names.job_id,
             "Worker.file_system": lambda text: text if text in _FILE_SYSTEMS else names.of("word", text),
-            "Task.node": names.host,
-            "Failure.node": names.host,
-            "Attempt.node": names.host,
-            "WorkerEvent.node": names.host,
+            "Task.node": host,
+            "Failure.node": host,
+            "Attempt.node": host,
+            "WorkerEvent.node": host,
             "Thread.name": names.thread,
             "Job.name": names.job,
             "Job.user": lambda text: names.named("user", text),
@@ -332,14 +334,14 @@ class Redactor:
             "Job.account": lambda text: names.named("account", text),
             "Job.partition": lambda text: names.named("partition", text),
             "Job.qos": lambda text: names.named("qos", text),
-            "Job.nodes": names.host,
-            "Job.required_nodes": names.host,
-            "Job.excluded_nodes": names.host,
-            "Job.planned_nodes": names.host,
+            "Job.nodes": host,
+            "Job.required_nodes": host,
+            "Job.excluded_nodes": host,
+            "Job.planned_nodes": host,
             "Job.reservation": lambda text: names.named("reservation", text),
             "Job.required_features": lambda text: names.named("feature", text),
-            "Finding.worker": names.worker,
-            "Finding.workers": names.worker,
+            "Finding.worker": worker,
+            "Finding.workers": worker,
             "Job.state": self._term,
             "Job.reason": self._term,
             "Fate.state": self._term,
@@ -352,12 +354,14 @@ class Redactor:
             "Failure.traceback": self._traceback_line,
             "TaskActivity.activity": lambda text: text if text in _ACTIVITIES else names.of("word", text),
             "UnrunnableTask.resources": lambda text: names.named("resource", text),
-            "UnrunnableTask.workers": names.worker,
-            "UnrunnableTask.hosts": names.host,
+            "UnrunnableTask.workers": worker,
+            "UnrunnableTask.hosts": host,
         }
 
     def _term(self, text: str) -> str:
         """Redact a state or a reason; SLURM's and dask's own terms are kept, even if they are also a name."""
+        if text in _TERMS:
+            return text
         first, blank, rest = text.partition(" ")
         words = _FLAG_SEPARATOR.split(first)  # RUNNING+SIGNALING
         if not any(map(is_term, words)):
@@ -376,16 +380,27 @@ class Redactor:
 
     def _record(self, record: R) -> R:
         new = {}
-        for name, place in _fields_with_text(type(record)):
+        for name, place, rule in self._fields(type(record)):
             value = getattr(record, name)
-            if value is not None:
-                new[name] = self._value(value, place)
+            if not value:
+                continue
+            changed = rule(value) if type(value) is str else self._value(value, place)
+            if changed is not value:
+                new[name] = changed
         return replace(record, **new) if new and not self._is_learning else record
+
+    def _fields(self, kind: type[Record]) -> tuple[tuple[str, str, Rule], ...]:
+        """Return the fields that may hold text, each with its place and the rule for a text there."""
+        found = self._fields_of.get(kind)
+        if found is None:
+            found = self._fields_of[kind] = tuple(
+                (name, place, self._rules.get(place, self._free)) for name, place in _fields_with_text(kind)
+            )
+        return found
 
     def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, str):
-            rule = self._rules.get(place)
-            return rule(value) if rule else self._free(value)
+            return self._rules.get(place, self._free)(value)
         if isinstance(value, Record):
             return self._record(value)
         if isinstance(value, tuple):
@@ -393,6 +408,19 @@ class Redactor:
         if isinstance(value, dict):
             return {self._value(key, place): self._value(item, f"{place} values") for key, item in value.items()}
         return value
+
+
+def _remembering(rule: Rule) -> Rule:
+    """Return a rule that is applied once to each text: each snapshot has the same names, several times."""
+    done: dict[str, str] = {}
+
+    def remembered(text: str) -> str:
+        found = done.get(text)
+        if found is None:
+            found = done[text] = rule(text)
+        return found
+
+    return remembered
 
 
 @cache
