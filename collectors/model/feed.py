@@ -166,5 +166,5 @@ class Feed(Protocol):
     def request_log(self, request: LogRequest | None) -> None:
         """Start this request for a log file and cancel the one before; ``None``: only cancel.
 
-        Delivers each `LogPart` and `Searched`. A hanging file system blocks nothing else.
+        Delivers each `LogPart`, `Searched` and `Counted`. A hanging file system blocks nothing else.
         """

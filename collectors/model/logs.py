@@ -80,4 +80,13 @@ class Searched(Record, frozen=True, kw_only=True):
     """Whether the search continued at the other end of the file before it found the line."""
 
 
-LogEvent = LogPart | Searched
+class Counted(Record, frozen=True, kw_only=True):
+    """Which of all matching lines a search found; delivered after it, unless the file is large."""
+
+    search: Search
+    place: int
+    """From 1."""
+    number: int
+
+
+LogEvent = LogPart | Searched | Counted

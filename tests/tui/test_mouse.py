@@ -247,6 +247,31 @@ async def test_right_click_presses_no_key() -> None:
         assert screen.app.screen is screen.base
 
 
+async def click_on(screen: Screen, words: str) -> None:
+    """Click on the last character of a text in the last line that has it."""
+    y, line = [(y, line) for y, line in enumerate(lines_on(screen.app)) if words in line][-1]
+    await screen.pilot.click(offset=(line.index(words) + len(words) - 1, y))
+    await screen.pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_keys_in_borders_can_be_clicked(size: tuple[int, int]) -> None:
+    async with running(size) as screen:
+        await screen.show(with_everything())
+        await screen.press("F")
+        await click_on(screen, "d details")
+        assert not screen.app.screen.has_class("-docked")
+        await click_on(screen, "details   ")
+        assert not screen.app.screen.has_class("-docked"), "between two keys"
+        await click_on(screen, "q")
+        assert screen.app.screen is screen.base
+        await screen.press("x")
+        await screen.until_drawn()
+        await click_on(screen, "n cancel")
+        assert screen.app.screen is screen.base
+        assert screen.feed.plans == []
+
+
 def test_each_row_of_the_tree_has_a_menu() -> None:
     shown = everyday()
     rows = visible_rows(shown, lambda _key: True)

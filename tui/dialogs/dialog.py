@@ -1,7 +1,10 @@
 """The base of dialogs and pages, a box that lists its keys in the border; and the simplest one, a yes/no question."""
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -14,9 +17,12 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.footer import Entry, entries, fitting
+from dasktop.tui.widgets.lines import LEFT_BUTTON
 
 _CELLS_AROUND = 6
 _GAP = 3
+_CELLS_AT_RIGHT = 3
+"""The end of the border, to the right of the keys."""
 _WAYS_OUT = ("leave", "back", "no", "help")
 """Listed last."""
 
@@ -29,6 +35,8 @@ class Dialog(ModalScreen[ScreenResultType]):
     """The help rows of this dialog."""
     FIELD_KEYS: ClassVar[str] = ""
     """Keys that a text field handles itself, which have no id in the key table."""
+    _keys_from_right: Sequence[tuple[int, int, str]] = ()
+    """The keys in the border: cells to the right of each, its width, and its name."""
 
     def on_mount(self) -> None:
         """Keep the key list in the border up to date."""
@@ -44,10 +52,30 @@ class Dialog(ModalScreen[ScreenResultType]):
         wide = [entry._replace(label=f"{entry.label} ") for entry in listed]
         ids = {entry.key_id for entry in fitting(wide, room + _GAP, but_for=_WAYS_OUT)}
         fit = [entry for entry in listed if entry.key_id in ids]
-        keys = (" " * _GAP).join(filter(None, [self.field_keys, *(f"{entry.key_text} {entry.label}" for entry in fit)]))
+        texts = [*filter(None, (self.field_keys,)), *(f"{entry.key_text} {entry.label}" for entry in fit)]
+        keys = (" " * _GAP).join(texts)
+        ends = accumulate(width(text) + _GAP for text in texts)
+        pressed = [*(("",) if self.field_keys else ()), *(entry.key for entry in fit)]
+        self._keys_from_right = [
+            (width(keys) + _GAP - end, width(text), key)
+            for end, text, key in zip(ends, texts, pressed, strict=True)
+            if key
+        ]
         box = self.query_one(".box")
         box.border_subtitle = Content(keys)
         box.styles.min_width = width(keys) + _CELLS_AROUND
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked in the border."""
+        box = self.query_one(".box")
+        if event.button != LEFT_BUTTON or event.screen_y != box.region.bottom - 1:
+            return
+        from_right = box.region.right - _CELLS_AT_RIGHT - event.screen_x
+        for end, cells, key in self._keys_from_right:
+            if end < from_right <= end + cells:
+                # From the app: a key that this screen sends does not get further than to this screen.
+                self.app.call_later(self.app.simulate_key, key)
+                return
 
     @property
     def field_keys(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from dasktop.collectors.model.jobs import workers_of
-from dasktop.collectors.model.logs import LogEvent, LogLine, LogPart, LogRequest, Page, Search, Searched, Tail
+from dasktop.collectors.model.logs import Counted, LogEvent, LogLine, LogPart, LogRequest, Page, Search, Searched, Tail
 from dasktop.collectors.model.queries import Answer, ServerLogs
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.format import counted
@@ -52,7 +52,8 @@ class HeldLog:
             case Tail() | Page():
                 yield self._part()
             case Search():
-                found, wrapped = self._find(request)
+                hits = self._hits(request)
+                found, wrapped = _next(hits, request)
                 if found is not None:
                     yield self._part()
                 yield Searched(
@@ -63,6 +64,8 @@ class HeldLog:
                     found_at=found,
                     wrapped=wrapped,
                 )
+                if found is not None:
+                    yield Counted(search=request, place=hits.index(found) + 1, number=len(hits))
 
     def _part(self) -> LogPart:
         return LogPart(
@@ -74,13 +77,14 @@ class HeldLog:
             problem=self._problem,
         )
 
-    def _find(self, search: Search) -> tuple[int | None, bool]:
-        """Return the position of the next matching line, and whether the search continued at the other end."""
+    def _hits(self, search: Search) -> list[int]:
+        """Return the positions of all matching lines."""
         pattern = compiled(search.pattern)
-        hits = [line.at_byte for line in self._lines if pattern.search(line.text)]
-        if search.is_backwards:
-            hits.reverse()
-            ahead = [at for at in hits if at < search.at_byte]
-        else:
-            ahead = [at for at in hits if at >= search.at_byte]
-        return next(iter(ahead or hits), None), bool(hits) and not ahead
+        return [line.at_byte for line in self._lines if pattern.search(line.text)]
+
+
+def _next(hits: list[int], search: Search) -> tuple[int | None, bool]:
+    """Return the next of these positions, and whether the search continued at the other end."""
+    ordered = hits[::-1] if search.is_backwards else hits
+    ahead = [at for at in ordered if (at < search.at_byte) == search.is_backwards]
+    return next(iter(ahead or ordered), None), bool(hits) and not ahead

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.screen import ModalScreen
 
-from dasktop.collectors.model.logs import Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
+from dasktop.collectors.model.logs import Counted, Idle, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
 from dasktop.collectors.model.queries import JobFiles, ServerLogs
 from dasktop.collectors.model.snapshot import Job
 from dasktop.collectors.text.patterns import compiled, remark
@@ -20,6 +20,7 @@ from dasktop.tui.logs.view import LogView
 from dasktop.tui.logs.window import LogWindow, last_traceback
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
+from dasktop.tui.view.hits import of_all
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.clipboard import copy
@@ -77,6 +78,9 @@ class LogScreen(ModalScreen[None]):
         self._seeks_traceback = False
         self._awaited: Literal["page", "start"] | None = None
         self._searching: Search | None = None
+        self._found: Search | None = None
+        self._match = ""
+        """Which of all matches was found: ``match 3 of 17``."""
         self._followed_before_search = False
         self._found_part: LogPart | None = None
         self._has_problem = False
@@ -133,6 +137,7 @@ class LogScreen(ModalScreen[None]):
     def _open(self) -> None:
         self._window = LogWindow()
         self._searching = None
+        self._forget_match()
         self._status.clear()
         self._view.forget()
         self._show_message("reading…")
@@ -158,6 +163,9 @@ class LogScreen(ModalScreen[None]):
                 self._take_part(event)
             case Searched(search=self._searching):
                 self._take_result(event)
+            case Counted(search=self._found):
+                self._match = f"match {of_all(event.place, event.number)}"
+                self._show_title()
 
     def _take_part(self, part: LogPart) -> None:
         awaited, self._awaited = self._awaited, None
@@ -206,7 +214,7 @@ class LogScreen(ModalScreen[None]):
             share = figures.percent_text(figures.share(result.bytes_searched, result.bytes_in_all))
             self._status.show(f"searching for {pattern}: {share}", hint=f"{first_key('leave', self._keymap)} cancels")
             return
-        self._searching = None
+        self._searching, self._found, self._match = None, result.search, ""
         part, self._found_part = self._found_part, None
         if result.found_at is None:
             self._status.show_result(f"{pattern} not found in this file{remark(pattern)}", "waiting")
@@ -242,7 +250,7 @@ class LogScreen(ModalScreen[None]):
             position = f"{first_key('last', self._keymap)} reads it again"
         else:
             position = position_words(self._window, bottom_at)
-        self._log_title.show(name, path, position)
+        self._log_title.show(name, path, " · ".join(filter(None, (self._match, position))))
 
     # -- keys
 
@@ -365,8 +373,13 @@ class LogScreen(ModalScreen[None]):
 
     def on_search_line_changed(self, message: SearchLine.Changed) -> None:
         """Highlight matches as the user types."""
+        self._forget_match()
         self._view.mark(compiled(message.pattern) if message.pattern else None)
         self.refresh_bindings()
+
+    def _forget_match(self) -> None:
+        self._found, self._match = None, ""
+        self._show_title()
 
     def action_search_typed(self) -> None:
         """Search for what was typed."""

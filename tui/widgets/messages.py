@@ -6,7 +6,7 @@ from threading import Lock
 from textual.message import Message
 
 from dasktop.collectors.model.feed import Choice, Earlier, Event, Failure, Interval, Notice, ReplayPosition, Switched
-from dasktop.collectors.model.logs import LogEvent, LogPart, Searched
+from dasktop.collectors.model.logs import Counted, LogEvent, LogPart, Searched
 from dasktop.collectors.model.plan import Outcome, Progress
 from dasktop.collectors.model.queries import Answer
 from dasktop.collectors.model.snapshot import Snapshot
@@ -172,7 +172,7 @@ def message_for(event: Event | Saved) -> Message:
             return StepArrived(event)
         case Answer():
             return AnswerArrived(event)
-        case LogPart() | Searched():
+        case LogPart() | Searched() | Counted():
             return LogArrived(event)
         case Saved():
             return SavingEnded(event)

@@ -6,6 +6,7 @@ The thread may hang as long as a file system does: nothing waits for it, and ano
 import queue
 import re
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from dasktop.collectors.model.errors import describe_own_fault
-from dasktop.collectors.model.logs import LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
+from dasktop.collectors.model.logs import Counted, LogEvent, LogPart, LogRequest, Page, Search, Searched, Tail
 from dasktop.collectors.sources.logs.lines import Block, RawLine, shown
 from dasktop.collectors.sources.logs.log_file import LogFile, UnreadableError
 from dasktop.collectors.text.patterns import Pattern, compiled
@@ -26,6 +27,8 @@ PAGE_BYTES = 128 * 1024
 PAGE_LINES = 2_000
 PROGRESS_SECONDS = 0.25
 """How often a long search reports its progress."""
+COUNT_BYTES = 32 * 1024 * 1024
+"""The size of the largest files of which all matches are counted."""
 WORK_SECONDS, REST_SECONDS = 0.01, 0.002
 """How long a search may hold the GIL, and how long it then yields to other threads, one of which draws."""
 
@@ -66,6 +69,9 @@ class _Reader:
         self._problem: str | None = None
         # Of a followed file: the end of the last delivered part, and the start of its last line if that was unfinished.
         self._edition, self._end, self._continue_at = 0, 0, 0
+        self._matches: list[int] = []
+        self._matches_of: tuple[str, int, int] | None = None
+        """Pattern, edition and size of the file for which these are all matching lines."""
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def request(self, request: LogRequest) -> None:
@@ -143,18 +149,40 @@ class _Reader:
 
     def _search(self, wanted: Search) -> None:
         reported_at = rested_at = monotonic()
+        found_at: int | None = None
         for step in search(self._file, wanted):
+            found_at = step.found_at
             if step.found_at is not None:
                 lines = [*self._lines_before(step.found_at)[-PAGE_LINES // 2 :], *self._lines_after(step.found_at)]
                 self._deliver(self._part(lines, step.found_at))
             if step.is_over or monotonic() - reported_at > PROGRESS_SECONDS:
                 reported_at = monotonic()
                 self._deliver(step)
-            if self._is_stopped or not self._requests.empty():
+            if self._is_interrupted:
                 return
-            if monotonic() - rested_at > WORK_SECONDS:
-                sleep(REST_SECONDS)
-                rested_at = monotonic()
+            rested_at = _rest(rested_at)
+        if found_at is not None and self._file.size_bytes <= COUNT_BYTES and self._find_all(wanted.pattern):
+            place = bisect_left(self._matches, found_at) + 1
+            self._deliver(Counted(search=wanted, place=place, number=len(self._matches)))
+
+    @property
+    def _is_interrupted(self) -> bool:
+        """Whether there is another request."""
+        return self._is_stopped or not self._requests.empty()
+
+    def _find_all(self, typed: str) -> bool:
+        """Find all matching lines, unless they are known; return whether that was not interrupted."""
+        wanted = typed, self._file.edition, self._file.size_bytes
+        if self._matches_of == wanted:
+            return True
+        self._matches_of, self._matches, rested_at = None, [], monotonic()
+        for matches in all_matches(self._file, typed):
+            self._matches += matches
+            if self._is_interrupted:
+                return False
+            rested_at = _rest(rested_at)
+        self._matches_of = wanted
+        return True
 
     def _lines_before(self, end: int) -> list[RawLine]:
         return list(self._file.block_before(end, PAGE_BYTES).lines())[-PAGE_LINES:]
@@ -172,6 +200,14 @@ class _Reader:
             lines=tuple(line.line() for line in lines),
             edition=self._file.edition,
         )
+
+
+def _rest(rested_at: float) -> float:
+    """Let other threads run if this one has worked for long enough; return when it did so last."""
+    if monotonic() - rested_at <= WORK_SECONDS:
+        return rested_at
+    sleep(REST_SECONDS)
+    return monotonic()
 
 
 BLOCK_BYTES = 256 * 1024
@@ -208,6 +244,21 @@ def search(file: LogFile, request: Search) -> Iterator[Searched]:
             progress = replace(progress, bytes_searched=min(progress.bytes_searched + len(block.raw), file.size_bytes))
             yield progress
     yield replace(progress, is_over=True)
+
+
+def all_matches(file: LogFile, typed: str) -> Iterator[list[int]]:
+    """Yield the positions of all matching lines, block by block.
+
+    Raises
+    ------
+    UnreadableError
+        Reading failed.
+    """
+    pattern = compiled(typed)
+    required = _required_word(typed, pattern)
+    for block in _blocks(file, 0, file.size_bytes, is_backwards=False):
+        may_match = required is None or required.may_be_in(block.raw)
+        yield [line.at_byte for line in block.lines() if pattern.search(shown(line.raw))] if may_match else []
 
 
 def _blocks(file: LogFile, start: int, end: int, *, is_backwards: bool) -> Iterator[Block]:

@@ -447,3 +447,15 @@ async def test_log_from_dask_without_a_file(path):
         await log.until(lambda: HELD in log.feed.questions)
         log.feed.emit(of_dask(HELD, *(f"worker a  {number}" for number in range(100))))
         await log.until(lambda: log.shown[-1] == "worker a  99")
+
+
+async def test_title_says_which_match_is_shown(path):
+    write(path, numbered(1000))
+    async with log_of(path) as log:
+        await log.until(lambda: log.shown[-1] == "line 999")
+        await log.press("slash", *"line 10", "enter")
+        await log.until(lambda: "match 11 of 11 · " in log.title[0])
+        await log.press("N")
+        await log.until(lambda: "match 10 of 11 · " in log.title[0])
+        await log.press("slash", "1")
+        assert "match" not in log.title[0], "of another pattern"

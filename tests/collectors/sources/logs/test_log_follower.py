@@ -177,9 +177,27 @@ def test_search_delivers_position_and_lines(log):
     (found,) = [n for n, line in enumerate(part.lines) if line.at_byte == result.found_at]
     assert part.lines[found].text == "line 3000"
     assert found == PAGE_LINES // 2
+    counted = log.next()
+    assert (counted.search, counted.place, counted.number) == (result.search, 1, 1)
     log.search("nowhere")
     result = log.next()
     assert (result.is_over, result.found_at) == (True, None)
+
+
+def test_matches_are_counted_unless_the_file_is_large(log, monkeypatch):
+    log.write("".join(f"line {n}\n" for n in range(PAGE_LINES)))
+    at_byte = log.path.read_text().index("line 90\n")
+    log.search("line 9", at_byte=at_byte)
+    part, result, counted = log.next(), log.next(), log.next()
+    assert result.found_at == at_byte
+    assert (counted.place, counted.number) == (2, 111)
+    log.write("line 9999\n")
+    log.search("line 9", at_byte=at_byte)
+    assert [log.next(), log.next(), log.next()][-1].number == 112
+    monkeypatch.setattr(follower, "COUNT_BYTES", part.size_bytes)
+    log.search("line 9", at_byte=at_byte)
+    assert [log.next(), log.next()][-1].is_over
+    assert isinstance(log.page(0), LogPart), "nothing else is delivered before"
 
 
 def test_new_request_cancels_a_search(log):
