@@ -82,17 +82,29 @@ class About(NamedTuple):
 def all_about(finding: Finding, job_names: Mapping[str, str]) -> Iterator[About]:
     """Yield all that a finding is about, the most specific first; nothing if it is about the cluster.
 
+    One about a job may also name the workers and tasks in it.
+
     Parameters
     ----------
     job_names
         Job ids as in ``squeue``, by id; see `names_of_jobs`.
     """
-    if finding.task_names:
-        yield About("task name", finding.task_names)
-    if workers := worker_names_of(finding):
-        yield About("worker", workers)
-    if job_ids := job_ids_of(finding):
-        yield About("job", tuple(job_names.get(job_id, job_id) for job_id in job_ids))
+    tasks, workers, jobs = (
+        [About(noun, names)] if names else []
+        for noun, names in (
+            ("task name", finding.task_names),
+            ("worker", worker_names_of(finding)),
+            ("job", tuple(job_names.get(job_id, job_id) for job_id in job_ids_of(finding))),
+        )
+    )
+    if _is_about_a_job(finding):
+        yield from (*jobs, *workers, *tasks)
+    else:
+        yield from (*tasks, *workers, *jobs)
+
+
+def _is_about_a_job(finding: Finding) -> bool:
+    return finding.job_id is not None and finding.worker is None
 
 
 def names_of_jobs(snapshot: Snapshot) -> dict[str, str]:
@@ -176,10 +188,12 @@ def places_to_look(finding: Finding) -> Iterator[Place]:
     """Yield where to look at what a finding is about, the best place first; nothing if it is about no row."""
     if finding.code == "tasks-failed":
         yield "failures"
-    elif finding.task_names or finding.code == "tasks-unrunnable":  # older recordings have no task names
-        yield "work"
+    elif not _is_about_a_job(finding) and (finding.task_names or finding.code == "tasks-unrunnable"):
+        yield "work"  # older recordings have no task names
     if worker_names_of(finding) or job_ids_of(finding):
         yield "tree"
+    if _is_about_a_job(finding) and finding.task_names:
+        yield "work"
     if finding.code in _OF_ENDED_WORKERS:
         yield "failures"
 

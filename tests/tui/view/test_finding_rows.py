@@ -58,6 +58,7 @@ def test_a_finding_is_about_its_workers_else_its_jobs() -> None:
     assert about(found(workers=("a", "b", "c"), job_ids=("1",))) == "3 workers"
     assert about(found(job_ids=("1", "2"))) == "2 jobs"
     assert about(found(job_ids=("1",), workers=("a",), task_names=("mean",))) == "task name mean"
+    assert about(found(job_id="1", workers=("a",), task_names=("mean",))) == "job 1"
 
 
 def test_places_to_look_begin_with_the_best() -> None:
@@ -69,6 +70,7 @@ def test_places_to_look_begin_with_the_best() -> None:
     assert places(code="tasks-failed", worker="w", task_names=("mean",)) == ["failures", "tree"]
     assert places(code="task-much-longer", worker="w", task_names=("mean",)) == ["work", "tree"]
     assert places(code="tasks-unrunnable") == ["work"]
+    assert places(code="threads-only-wait", job_id="1", task_names=("mean",)) == ["tree", "work"]
     assert places(code="worker-died", worker="w") == ["tree", "failures"]
 
 
