@@ -12,9 +12,11 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.readings import (
     DaskReading,
+    EndedJob,
     JobScript,
     QueuedJob,
     RecentlyEnded,
+    Released,
     SlurmPlace,
     SlurmReading,
     WorkerReading,
@@ -96,26 +98,35 @@ class WorkerPlacer:
 
 
 def recently_ended_of_cluster(
-    dask: DaskReading | None, slurm: SlurmReading | None, addresses: frozenset[str]
+    dask: DaskReading | None,
+    slurm: SlurmReading | None,
+    addresses: frozenset[str],
+    released: Mapping[str, Released],
 ) -> Iterable[RecentlyEnded]:
-    """Return the jobs whose scripts start workers for this scheduler and that ended after it started.
+    """Return the jobs of this scheduler that ended after it started.
 
-    A job that ended earlier belonged to another scheduler with the same address or file. Those that ended more than
-    `LEFT_HOURS` ago are left out, too.
+    Their scripts start workers for it, or dasktop released them from it. A job that ended earlier belonged to another
+    scheduler with the same address or file. Those that ended more than `LEFT_HOURS` ago are left out, too.
     """
     started_at = dask.scheduler_started_at if dask else None
-    if dask is not None and started_at is not None:
-        started_at = max(started_at, dask.taken_at - timedelta(hours=LEFT_HOURS))
-    lately = slurm.recently_ended if slurm else ()
-    matching = scripts_of_cluster((found.script for found in lately), addresses)
+    if dask is None or started_at is None or slurm is None:
+        return ()
+    earliest = max(started_at, dask.taken_at - timedelta(hours=LEFT_HOURS))
+    scripts = (found.script for found in slurm.recently_ended if found.script is not None)
+    ours = scripts_of_cluster(scripts, addresses).keys() | {
+        found.end.job.job_id for found in slurm.recently_ended if was_released_by_dasktop(found.end, released)
+    }
     return tuple(
         found
-        for found in lately
-        if found.end.job.job_id in matching
-        and started_at is not None
-        and found.end.ended_at is not None
-        and found.end.ended_at >= started_at
+        for found in slurm.recently_ended
+        if found.end.job.job_id in ours and found.end.ended_at is not None and found.end.ended_at >= earliest
     )
+
+
+def was_released_by_dasktop(end: EndedJob, released: Mapping[str, Released]) -> bool:
+    """Return whether dasktop's log of actions says that dasktop released this job, which has been cancelled."""
+    found = released.get(end.job.job_id)
+    return found is not None and found.by == "dasktop" and read_state(end.job.state).is_cancelled
 
 
 def scripts_of_cluster(scripts: Iterable[JobScript], addresses: frozenset[str]) -> dict[str, JobScript]:

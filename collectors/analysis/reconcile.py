@@ -29,6 +29,7 @@ from dasktop.collectors.analysis.matching import (
     script_for,
     scripts_of_cluster,
     unplaced_worker,
+    was_released_by_dasktop,
     workers_expected,
 )
 from dasktop.collectors.analysis.nodes import NodesOfWorkers
@@ -113,11 +114,16 @@ def reconcile(
     queued, ended = _jobs_by_id(slurm)
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
     scripts = scripts_of_cluster(slurm.scripts if slurm else (), addresses)
-    for found in recently_ended_of_cluster(dask, slurm, addresses):
+    from_log: set[str] = set()
+    for found in recently_ended_of_cluster(dask, slurm, addresses, released or {}):
         job_id = found.end.job.job_id
-        if job_id not in queued:
-            ended.setdefault(job_id, found.end)
+        if job_id in queued:
+            continue
+        ended.setdefault(job_id, found.end)
+        if found.script is not None:
             scripts.setdefault(job_id, found.script)
+        if was_released_by_dasktop(found.end, released or {}):
+            from_log.add(job_id)
     verifier = PlaceVerifier(queued, ended, slurm)
     of_unknown_scheduler = {
         script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
@@ -151,6 +157,7 @@ def reconcile(
         evidence |= {"environment"} if any(placed_worker.place for placed_worker in placed[job_id]) else set()
         evidence |= {"owner"} if job_id in job_ids_of_owner else set()
         evidence |= set((remembered or {}).get(job_id, ()))
+        evidence |= {"action_log"} if job_id in from_log else set()
         evidence |= {"job_script"} if script_for(job_id, queued.get(job_id), scripts) else set()
         jobs.append(
             job_record(

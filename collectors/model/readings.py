@@ -133,10 +133,11 @@ class JobScript(Record, frozen=True, kw_only=True):
 
 
 class RecentlyEnded(Record, frozen=True, kw_only=True):
-    """A job of the user that ended before SLURM was first read for this cluster, and its batch script."""
+    """A job of the user that ended before SLURM was first read for this cluster."""
 
     end: EndedJob
-    script: JobScript
+    script: JobScript | None = None
+    """What its batch script says; ``None``: nothing about dask, or SLURM has forgotten it."""
 
 
 class SlurmReading(Record, frozen=True, kw_only=True):
@@ -151,7 +152,7 @@ class SlurmReading(Record, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     scripts: tuple[JobScript, ...] = ()
     recently_ended: tuple[RecentlyEnded, ...] = ()
-    """Jobs of any cluster: only their scripts show of which one."""
+    """Jobs of any cluster: only their scripts, and dasktop's log of actions, show of which one."""
 
 
 PlaceProof = Literal["kernel", "environment", "inherited"]

@@ -17,12 +17,12 @@ from dasktop.collectors.model.work import Work
 
 SCHEMA_VERSION = 1
 
-Evidence = Literal["owner", "environment", "job_script", "name", "host"]
+Evidence = Literal["owner", "environment", "job_script", "action_log", "name", "host"]
 """How it is known that a worker belongs to a job; see `EVIDENCE_LADDER`."""
 
-EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "name", "host")
+EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "action_log", "name", "host")
 """Strongest first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
-EXACT_EVIDENCE: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:3])
+EXACT_EVIDENCE: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:4])
 
 SourceState = Literal["ok", "stale", "error", "off"]
 """``ok``: it answers · ``stale``: its last answer is old, or its first one is pending · ``error``: it failed and has

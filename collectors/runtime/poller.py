@@ -256,11 +256,13 @@ class Poller:
                 self._jobs_of_owner,
                 self._jobs_with_known_workers,
             )
-            recent = (found.script for found in reading.recently_ended)
+            recent = (found.script for found in reading.recently_ended if found.script is not None)
             await self._scheduler_files.read((*reading.scripts, *recent))
             await self._submit_error.find(self._dask_reading, self._slurm)
             await self._slurm.read_worker_logs(self._worker_ends.unexplained, self._worker_ends.possible_jobs)
-            await self._releases.read_log(self._slurm.reading.ended, self.scheduler_id)
+            reading = self._slurm.reading
+            ended = (*reading.ended, *(found.end for found in reading.recently_ended))
+            await self._releases.read_log(ended, self.scheduler_id)
 
     async def poll_slurm(self) -> None:
         """Poll SLURM once: the queue, then the other sources that are due.

@@ -50,6 +50,28 @@ async def fates(collector: SlurmCollector, *job_ids: str) -> dict[str, tuple[str
     return {job_id: (found[job_id].state, found[job_id].explanation) for job_id in job_ids}
 
 
+async def test_what_a_pending_job_insists_on(real_slurm, collector):
+    first = real_slurm.submit(WAIT, "--hold")
+    demands = (f"--dependency=afterok:{first}", "--exclusive", "--exclude=n2,n3", "-N", "2", "-n", "4", "-c", "3")
+    second = real_slurm.submit(WAIT, *demands)
+    third = real_slurm.submit(WAIT, "--begin=now+1hour")
+    array = real_slurm.submit(WAIT, "-a", "1-5", "--begin=now+1hour")
+    jobs = by_id(await collector.read_queue())
+    job = jobs[second]
+    assert (job.dependency, job.excluded_nodes) == (f"afterok:{first}(unfulfilled)", ("n2", "n3"))
+    assert (job.is_exclusive, jobs[third].is_exclusive) == (True, False)
+    assert job.node_count == 2
+    assert job.cpus_per_node is not None
+    assert job.cpus_per_node >= 3
+    assert (job.gres, job.licenses, job.reservation, job.planned_nodes) == (None, None, None, ())
+    assert jobs[first].priority == 0
+    # Equal or falling priorities: the first one that was submitted comes first, and held jobs come last.
+    places = [await collector.queue_place(job_id, "debug") for job_id in (first, third, array)]
+    assert [place.number for place in places] == [None, 2, 3]
+    assert {place.of for place in places} == {8}
+    assert places[0].remark == "it has no priority: it is held"
+
+
 async def test_fields_of_running_job(real_slurm, collector):
     job_id = real_slurm.submit(WAIT, "-J", "plain", "-N", "2", "-n", "4", "--mem-per-cpu=300M", "-t", "1-00:00:00")
     real_slurm.wait_for(job_id, "RUNNING")

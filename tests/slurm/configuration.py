@@ -121,6 +121,7 @@ AccountingStorageHost={layout.address}
 AccountingStoragePort={layout.accounting_port}
 AccountingStoragePass={layout.munge_socket}
 AccountingStorageEnforce=limits,qos
+AccountingStoreFlags=job_script
 
 {nodes}
 PartitionName=debug Nodes={all_nodes} Default=YES DefaultTime=01:00:00 MaxTime=1-00:00:00

@@ -17,6 +17,9 @@ EVIDENCE_WORDS: dict[Evidence, EvidenceWords] = {
     "owner": EvidenceWords(_MAP, _MAP),
     "environment": EvidenceWords("the environment of the workers", "the environment of the worker"),
     "job_script": EvidenceWords("the job script names this scheduler", "the job script contains its name"),
+    "action_log": EvidenceWords(
+        "dasktop's log of actions: it was released from this cluster", "dasktop's log of actions"
+    ),
     "name": EvidenceWords("inferred: a worker name contains the job id", "inferred: its name contains the job id"),
     "host": EvidenceWords("inferred: your only job on a worker's host", "inferred: your only job on its host"),
 }

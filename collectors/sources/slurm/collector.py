@@ -12,7 +12,6 @@ from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.options import SLURM_CALM_SECONDS
 from dasktop.collectors.model.queries import FreeNode, OutputFiles, QueuePlace
 from dasktop.collectors.model.readings import (
-    EndedJob,
     FoundInLogs,
     JobScript,
     QueuedJob,
@@ -107,7 +106,7 @@ class SlurmCollector:
             requeued=self._causes.completed(self._outcomes.requeued),
             steps=self._steps.steps,
             scripts=self._scripts.known(self._jobs_with_scripts()),
-            recently_ended=self._recently_ended_with_scripts(),
+            recently_ended=self._recently_ended_jobs(),
         )
 
     async def read_queue(self) -> SlurmReading:
@@ -234,12 +233,17 @@ class SlurmCollector:
             await self._recently_ended.read()
         await self._outcomes.read(cluster_ids, queued, self._seen)
 
-    def _recently_ended_with_scripts(self) -> tuple[RecentlyEnded, ...]:
-        """Return the recently ended jobs whose scripts have a dask scheduler or worker."""
+    def _recently_ended_jobs(self) -> tuple[RecentlyEnded, ...]:
+        """Return the recently ended jobs that may belong to a cluster, with what is known of their scripts.
+
+        Those have a script with a dask scheduler or worker, or were cancelled: dasktop may have released them.
+        """
         ended = self._recently_ended.ended
         scripts = {script.job_id: script for script in self._scripts.known(end.job for end in ended)}
-        found: tuple[EndedJob, ...] = self._causes.completed(end for end in ended if end.job.job_id in scripts)
-        return tuple(RecentlyEnded(end=end, script=scripts[end.job.job_id]) for end in found)
+        wanted = (end for end in ended if end.job.job_id in scripts or read_state(end.job.state).is_cancelled)
+        return tuple(
+            RecentlyEnded(end=end, script=scripts.get(end.job.job_id)) for end in self._causes.completed(wanted)
+        )
 
     def _jobs_with_scripts(self) -> list[QueuedJob]:
         """Return the queued jobs, and those of the cluster that have left the queue."""

@@ -19,6 +19,7 @@ from dasktop.collectors.model.readings import (
     JobScript,
     QueuedJob,
     RecentlyEnded,
+    Released,
     SlurmPlace,
     SlurmReading,
     Step,
@@ -412,6 +413,22 @@ class TestJobsEndedBeforeTheStart:
         old = {"started_at": NOW - timedelta(days=3)}
         assert self.jobs(self.lately(ended_at=NOW - timedelta(hours=LEFT_HOURS, seconds=1)), **old) == ()
         assert len(self.jobs(self.lately(ended_at=NOW - timedelta(hours=LEFT_HOURS - 1)), **old)) == 1
+
+    def test_cancelled_job_that_dasktop_released_is_included(self):
+        """Its script is forgotten, but the log of actions names the job and this scheduler."""
+        job = QueuedJob(job_id="7", state="CANCELLED", user="ada", started_at=NOW - timedelta(minutes=9))
+        end = EndedJob(job=job, ended_at=NOW - timedelta(minutes=3), cancelled_by="ada")
+        found = RecentlyEnded(end=end)
+        released = {"7": Released(by="dasktop", detail="ada@n1, process 7")}
+        assert self.jobs(found) == ()
+        assert self.jobs(found, released={"7": Released(by="cluster object")}) == ()
+        (shown,) = self.jobs(found, released=released)
+        assert shown.evidence == ("action_log",)
+        assert shown.fate is not None
+        assert shown.fate.explanation == "released by dasktop (ada@n1, process 7)"
+        assert self.jobs(found, released=released, started_at=NOW - timedelta(minutes=2)) == ()
+        completed = RecentlyEnded(end=replace(end, job=replace(job, state="COMPLETED")))
+        assert self.jobs(completed, released=released) == ()
 
     def test_nothing_is_included_before_the_scheduler_answers(self):
         reading = slurm(recently_ended=(self.lately(),))
