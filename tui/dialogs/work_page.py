@@ -248,9 +248,12 @@ class WorkPage(TablePage[WorkRow]):
         return (*super().keys_for(row), *of_name, *failures)
 
     def select_at_first(self) -> None:
-        """Select the wanted task name."""
-        if self._first_name is not None:
-            self.select_task_name(self._first_name)
+        """Select the wanted task name; if findings are about it, with details, which have these."""
+        if self._first_name is None:
+            return
+        self.select_task_name(self._first_name)
+        if self._first_name in findings_by_name(self._snapshot) and not self.has_class("-docked"):
+            self.action_details()
 
     def select_task_name(self, name: str) -> None:
         """Select the first row of a task name, and unfold its computation; clear a filter that hides it."""

@@ -199,6 +199,7 @@ async def test_enter_opens_the_page_of_the_tasks_with_their_row():
         await screen.press("q", "down", "enter")
         assert isinstance(screen.app.screen, WorkPage)
         assert screen.app.screen.selected_task_name == "mean"
+        assert "! 1 task is slow" in "\n".join(lines_on(screen.app)), "the details say why one came"
         await screen.press("F", "enter")
         assert sum(isinstance(page, WorkPage) for page in screen.app.screen_stack) == 1
 
