@@ -20,6 +20,8 @@ _CHARACTERS_PER_CALL = 50
 """The overhead of a call, in characters."""
 _LONGEST_PATTERN = 500
 _KEPT = 32
+_MOST_REMEMBERED = 100_000
+_SPECIAL = frozenset(r".^$*+?{}[]\|()")
 
 
 class Found(Protocol):
@@ -69,6 +71,17 @@ class Pattern:
             self._matcher, self.is_invalid = None, True
         self.has_given_up = False
         self._seconds_left = FREE_SECONDS
+        self._matches: dict[str, bool] = {}
+
+    def matches(self, text: str) -> bool:
+        """Return whether there is a match. Remembered: a filter asks for the same names at each snapshot."""
+        found = self._matches.get(text)
+        if found is None:
+            found = self.search(text) is not None
+            if len(self._matches) >= _MOST_REMEMBERED:
+                self._matches.clear()
+            self._matches[text] = found
+        return found
 
     def search(self, text: str) -> Found | None:
         """Return the first match."""
@@ -104,6 +117,7 @@ class Pattern:
 
     def _give_up(self) -> None:
         self._matcher, self.has_given_up = None, True
+        self._matches.clear()
 
 
 @lru_cache(_KEPT)
@@ -128,7 +142,7 @@ def _matcher(typed: str, *, is_any_case: bool) -> _Matcher | None:
     ValueError
         It is invalid.
     """
-    if re.escape(typed) == typed or len(typed) > _LONGEST_PATTERN:
+    if _SPECIAL.isdisjoint(typed) or len(typed) > _LONGEST_PATTERN:
         return None
     import regex  # imported only when it is needed
 

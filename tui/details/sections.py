@@ -13,7 +13,6 @@ from dasktop.collectors.model.jobs import (
     squeue_id,
     worker_names_of,
     workers_of,
-    workers_with_jobs,
 )
 from dasktop.collectors.model.queries import Answer, Question
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Task, Worker
@@ -59,8 +58,11 @@ def subject(row: Row, snapshot: Snapshot) -> Row:
             found = (job for job in snapshot.jobs if job.job_id == row.job.job_id)
             return replace(row, job=next(found, row.job))
         case WorkerRow():
-            workers = (worker for _, worker in workers_with_jobs(snapshot) if worker.address == row.worker.address)
-            return replace(row, worker=next(workers, row.worker))
+            jobs = (job for job in snapshot.jobs if job.job_id == row.job_id)
+            within = next(jobs, None)
+            workers = snapshot.unplaced_workers if within is None else workers_of(within)
+            found_workers = (worker for worker in workers if worker.address == row.worker.address)
+            return replace(row, worker=next(found_workers, row.worker))
         case _:
             return row
 
@@ -138,11 +140,10 @@ def sections(
             return [_findings(related, snapshot.taken_at, keymap), *_task_sections(task, past, thresholds)]
         case WorkerRow(worker=worker):
             related = [found for found in snapshot.findings if worker.name in worker_names_of(found)]
-            within = next((of for of, other in workers_with_jobs(snapshot) if other.address == worker.address), None)
             return [
                 running_section(worker),
                 _findings(related, snapshot.taken_at, keymap),
-                *worker_sections(worker, within.job_id if within is not None else None, past, thresholds),
+                *worker_sections(worker, row.job_id, past, thresholds),
                 *ended_before(snapshot, worker.name),
             ]
         case ThreadRow():

@@ -139,8 +139,13 @@ class TreeController:
         self._follow()
 
     def _rows(self, filtered: FilteredSnapshot) -> list[Row]:
+        context, folds = filtered.context, self._folds
+        unfolds_workers = folds.unfolds_workers
+
         def is_unfolded(key: Key) -> bool:
-            return key in filtered.context or self._folds.is_unfolded(key, by_default=unfolds_by_default(key))
+            if key[0] == "worker":  # there are thousands, and no filter unfolds them
+                return unfolds_workers and folds.is_unfolded(key)
+            return key in context or folds.is_unfolded(key, by_default=unfolds_by_default(key))
 
         def unfolds_by_default(key: Key) -> bool:
             """Return whether a row unfolds by default because a filter is active: groups do."""
@@ -373,7 +378,7 @@ class TreeController:
 
 def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
     """Return the addresses of the workers whose threads are shown."""
-    return frozenset(row.worker.address for row in rows if isinstance(row, WorkerRow) and row.unfolded)
+    return frozenset(row.worker.address for row in rows if row.unfolded and isinstance(row, WorkerRow))
 
 
 class TreeActions(PagesApp):

@@ -162,7 +162,7 @@ class Filter:
                 texts = found
             case _:
                 texts = (*state, *others)
-        return any(text is not None and self._pattern.search(text) for text in texts)
+        return any(text is not None and self._pattern.matches(text) for text in texts)
 
 
 def _parts(pattern: str) -> tuple[bool, str | None, str]:

@@ -14,7 +14,7 @@ from dasktop.tui.view.visible_rows import shows_tasks, split_earlier, split_jobs
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """The levels of the tree."""
 
-_SHOWN_BELOW = {"job": TASKS, "outside": WORKERS, "worker": THREADS}
+_SHOWN_BELOW = {"job": TASKS, "outside": WORKERS}
 """The level of the rows below a row of this kind."""
 
 
@@ -33,10 +33,18 @@ class Folds:
         chosen = self._chosen.get(key)
         if chosen is not None:
             return chosen
+        if key[0] == "worker":  # first, since there are thousands
+            return by_default or self._level == THREADS
         if key[0] == "task":  # unfolding a single job shows its workers, too
             return by_default or self._level != TASKS
         shown_below = WORKERS if key in self._without_tasks else _SHOWN_BELOW.get(str(key[0]), THREADS + 1)
         return by_default or shown_below <= self._level
+
+    @property
+    def unfolds_workers(self) -> bool:
+        """Whether the threads of any worker may be shown."""
+        chosen = self._chosen.items()
+        return self._level == THREADS or any(unfolded and key[0] == "worker" for key, unfolded in chosen)
 
     def choose(self, key: Key, unfolded: bool) -> None:
         """Fold or unfold one row."""

@@ -106,3 +106,19 @@ def test_invalid_pattern_is_plain_text(typed):
 def test_pattern_with_capitals_is_case_sensitive():
     assert compiled("lost").search("LOST")
     assert not compiled("Lost").search("LOST")
+
+
+def test_matches_are_remembered_until_the_pattern_is_plain_text():
+    pattern = Pattern("(n1|n2)$")
+    assert pattern.matches("node n2")
+    assert not pattern.matches("(n1|n2)$ again")
+    pattern._give_up()
+    assert not pattern.matches("node n2")
+    assert pattern.matches("(n1|n2)$ again")
+
+
+def test_name_with_a_hyphen_is_plain_text():
+    pattern = Pattern("cluster-1_2 &")
+    assert pattern._matcher is None
+    assert not pattern.is_invalid
+    assert pattern.matches("SLURMCluster-1_2 & more")
