@@ -7,7 +7,7 @@ from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContex
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
-from dasktop.collectors.text.format import counted, listed, plain_size
+from dasktop.collectors.text.format import counted, plain_size
 
 LEAST_UNUSED_BYTES = 4 << 30
 """To request less memory is worth the trouble from here on."""
@@ -18,6 +18,7 @@ def threads_only_wait(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs with workers all of whose threads run tasks that neither compute nor move data.
 
     In a large cluster only some workers are asked, so there may be more of them. Tasks that hang are reported as such.
+    Which tasks they are is not said: short ones have another name at each poll.
     """
     for job in context.running:
         waiting = [worker for worker in workers_of(job) if _only_waits(context, worker)]
@@ -26,18 +27,15 @@ def threads_only_wait(context: RuleContext) -> Iterator[PendingFinding]:
         threads = sum(worker.nthreads or 0 for worker in waiting)
         all_threads = sum_if_all_known(worker.nthreads for worker in workers_of(job))
         of = "" if all_threads is None else f" of {all_threads:,}"
-        names = tuple(dict.fromkeys(worker.longest_task_name for worker in waiting if worker.longest_task_name))
-        tasks = f"tasks of {listed(names)}" if names else "tasks"
         seconds = min(worker.waiting_seconds or 0.0 for worker in waiting)
         yield PendingFinding(
             severity="warning",
             job_id=job.job_id,
-            message=f"{job_name(job)}: {threads:,}{of} threads run {tasks} but have only waited for "
+            message=f"{job_name(job)}: {threads:,}{of} threads run tasks but have only waited for "
             f"{rounded_duration(seconds)}: they use no CPU and move no data",
             advice="the call stack of its thread shows what a task waits for; if it has to wait, use more threads per "
             "CPU (--nthreads) or fewer jobs",
             workers=tuple(worker.name for worker in waiting),
-            task_names=names,
             extent=threads,
         )
 
