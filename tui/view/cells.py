@@ -67,7 +67,7 @@ from dasktop.tui.view.rows import (
     WorkerRow,
 )
 from dasktop.tui.view.visible_rows import shows_tasks
-from dasktop.tui.view.workers import status_words
+from dasktop.tui.view.workers import WAITS, status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
@@ -112,8 +112,9 @@ class Cells(NamedTuple):
     medium_note: str = ""
     short_note: str = ""
     """Shorter notes, if there are any, of which the first that fits is shown, else the last."""
-    difference: tuple[str, str] = ("", "")
-    """Of a job, what dask and what SLURM say of its memory or CPU use, if that differs clearly; and what dask says."""
+    remark: tuple[str, str] = ("", "")
+    """Of a job, that it only waits, or else what dask and what SLURM say of its use, if that differs clearly; and a
+    shorter form."""
     step: str = ""
     """The label's end: the SLURM task (``batch.0``) without a row of its own, or the job of a worker that left."""
 
@@ -156,9 +157,7 @@ def managed_share(workers: Iterable[Worker], of: float | None) -> int | None:
 def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
     match row:
         case JobRow():
-            return _job(row.job, taken_at, thresholds)._replace(
-                step=_only_step(row.job), difference=marked_difference(row.job)
-            )
+            return _job(row.job, taken_at, thresholds)._replace(step=_only_step(row.job), remark=_remark(row.job))
         case TaskRow():
             return _task(row.task, row.job)
         case WorkerRow():
@@ -294,6 +293,17 @@ def clock(moment: datetime, now: datetime) -> str:
 
 def _nodes(nodes: tuple[str, ...]) -> str:
     return short_host(nodes[0]) if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else ""
+
+
+def _remark(job: Job) -> tuple[str, str]:
+    """Return `Cells.remark`."""
+    workers = workers_of(job)
+    waiting = sum(worker.status == WAITS for worker in workers)
+    if waiting:
+        return "only waits" if waiting == len(
+            workers
+        ) else f"{waiting:,} of {len(workers):,} workers only wait", "waits"
+    return marked_difference(job)
 
 
 def _only_step(job: Job) -> str:

@@ -245,12 +245,12 @@ def _lacks_node(cells: Cells, layout: Layout) -> bool:
 def _label_end(cells: Cells, layout: Layout, room: int) -> str:
     """Return what follows the name of a job or worker, as far as there is room.
 
-    That is its only SLURM task, its node, and what dask says where SLURM's figures are clearly larger.
+    That is its only SLURM task, its node, and a remark.
     """
     others = [part for part in (cells.step, cells.node if _lacks_node(cells, layout) else "") if part]
-    for difference in (*filter(None, cells.difference), ""):
+    for remark in (*filter(None, cells.remark), ""):
         for start in range(len(others) + 1):
-            parts = [*others[start:], *([difference] if difference else [])]
+            parts = [*others[start:], *([remark] if remark else [])]
             end = "".join(f" · {part}" for part in parts)
             if width(printable(end)) <= room:
                 return end

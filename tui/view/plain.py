@@ -108,7 +108,7 @@ def _erred_words(work: Work) -> Iterator[str]:
 def _endless_layout(rows: Iterable[tuple[Row, Cells]]) -> Layout:
     label = state = node = now = 0
     for row, held in rows:
-        end = "".join(f" · {part}" for part in (held.step, held.difference[0]) if part)
+        end = "".join(f" · {part}" for part in (held.step, held.remark[0]) if part)
         label = max(label, INDENT * (row.depth + 1) + width_of(printable(held.label + end)))
         state = max(state, width_of(printable(held.state)))
         node = max(node, width_of(printable(held.node)))

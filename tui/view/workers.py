@@ -13,6 +13,9 @@ from dasktop.tui.draw.numbers import UNKNOWN, count
 _WORDS = {"closing_gracefully": "retiring"}
 """dask sets ``closing_gracefully`` in ``retire_workers`` and when a job is released."""
 
+WAITS = "waits"
+"""The displayed status of a running worker whose threads only wait, as a finding says."""
+
 
 def status_words(worker: Worker) -> str:
     """Return a worker's status in one word; ``–``: unknown."""
@@ -63,7 +66,7 @@ def with_stale_workers(snapshot: Snapshot) -> Snapshot:
     def status(worker: Worker) -> str | None:
         if is_stale or worker.name in silent:
             return "stale" if is_stale else "silent"
-        return "waits" if worker.name in waits and worker.status == "running" else worker.status
+        return WAITS if worker.name in waits and worker.status == "running" else worker.status
 
     def with_status(workers: Iterable[Worker]) -> tuple[Worker, ...]:
         return tuple(replace(worker, status=status(worker)) for worker in workers)

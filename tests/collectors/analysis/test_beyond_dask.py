@@ -201,7 +201,7 @@ def test_row_of_a_job_has_both_figures_if_they_differ_clearly():
         (row,) = visible_rows(shown, lambda _: False)
         held = cells(row, TAKEN_AT)
         layout = fit_layout(200)._replace(label=room)
-        return line(row, held, layout, UNICODE)[1].text.strip() if held.difference[0] or held.step else ""
+        return line(row, held, layout, UNICODE)[1].text.strip() if held.remark[0] or held.step else ""
 
     assert label(by_slurm()) == "· batch.0 · dask 256M, SLURM 1.5G"
     assert label(by_slurm(), 40) == "· dask 256M, SLURM 1.5G", "rather than the step"

@@ -4,16 +4,18 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot, to_json
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.visible_rows import visible_rows
 from dasktop.tui.view.workers import processing_text, with_stale_workers
-from tests.support.snapshots import job, snapshot, task, worker
+from tests.support.snapshots import TAKEN_AT, job, snapshot, task, worker
 
 NAMES_OF_DASK = ("closing_gracefully", "closing gracefully")
 
@@ -55,6 +57,13 @@ def test_status_of_a_worker_whose_threads_only_wait():
     )
     shown = with_stale_workers(snapshot([job("7", [task(workers)])], findings=(said,)))
     assert [one.status for one in shown.jobs[0].tasks[0].workers] == ["waits", "paused", "running"]
+    [row] = visible_rows(shown, lambda _: False)
+    assert cells(row, TAKEN_AT).remark == ("1 of 3 workers only wait", "waits")
+    one = replace(said, workers=("ann",))
+    [row] = visible_rows(
+        with_stale_workers(snapshot([job("7", [task(workers[:1])])], findings=(one,))), lambda _: False
+    )
+    assert cells(row, TAKEN_AT).remark[0] == "only waits"
 
 
 def test_json_keeps_dasks_status():
