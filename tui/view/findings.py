@@ -60,14 +60,18 @@ def banner_lines(
     kinds = _kinds(findings)[:most]
     parts = [_parts(kind, _key_of(kind[0], read_only=read_only, is_replay=is_replay), keymap) for kind in kinds]
     more = len(findings) - sum(map(len, kinds))
-    is_cut = any(width(text + end) > room for text, end in parts) or any(len(kind) > 1 for kind in kinds)
+    is_cut = any(width(text + end + alike) > room for text, end, alike in parts) or any(len(kind) > 1 for kind in kinds)
     all_key = first_key("findings", keymap)
     hint = f"  (+{more:,} more: {all_key})" if more else ""
     if is_cut and not more and cells >= _HINT_FROM_CELLS:
         hint = f"  ({all_key}: all)"
     lines = []
-    for number, ((finding, *_), (text, end)) in enumerate(zip(kinds, parts, strict=True), start=1):
-        end += hint if number == len(kinds) else ""
+    for number, ((finding, *_), (text, end, alike)) in enumerate(zip(kinds, parts, strict=True), start=1):
+        ends = [end + alike]
+        if number == len(kinds):
+            ends = [end + alike + hint, *([f"{end}  (+{len(findings) - len(kinds):,}: {all_key})"] if more else [])]
+        # The shorter one if the longer one leaves less than half of the line for the message.
+        end = next((end for end in ends if width(text + end) <= room or 2 * width(end) <= room), ends[-1])
         text = cut(text, max(0, room - width(end))) + end
         lines.append([Piece(glyphs.encode(text), ROLES[finding.severity])])
     return lines
@@ -96,13 +100,13 @@ def _key_of(finding: Finding, *, read_only: bool, is_replay: bool) -> FindingAct
     return None if why_not(action, read_only=read_only, is_replay=is_replay) else action
 
 
-def _parts(kind: Sequence[Finding], action: FindingAction | None, keymap: Keymap) -> tuple[str, str]:
-    """Return the text of a finding, and the end of the line, which is never cut."""
+def _parts(kind: Sequence[Finding], action: FindingAction | None, keymap: Keymap) -> tuple[str, str, str]:
+    """Return the text of a finding, and the end of the line, which is not cut: its key, and how many are like it."""
     finding = kind[0]
     alike = f"  (+{len(kind) - 1:,} similar)" if len(kind) > 1 else ""
     if action is not None:
-        return f" {MARKS[finding.severity]} {finding.message}", f" · {_key_words(action, keymap)}{alike}"
-    return f" {words(finding)}", alike
+        return f" {MARKS[finding.severity]} {finding.message}", f" · {_key_words(action, keymap)}", alike
+    return f" {words(finding)}", "", alike
 
 
 def _key_words(action: FindingAction, keymap: Keymap) -> str:

@@ -64,6 +64,13 @@ def test_number_of_hidden_findings_is_shown():
     assert shown == [" ! 0", " ! 1  (+3 more: F)"]
 
 
+def test_a_narrow_line_has_room_for_the_message():
+    many = [finding(f"job {number} is lost (cancelled by user ada)") for number in range(2)]
+    mild = finding("mild", code="x", severity="info", advice=None)
+    [line] = lines(*many, mild, cells=60, most=1)
+    assert line == " ! job 0 is lost (cancelled by us… · L replaces it  (+2: F)"
+
+
 def test_similar_findings_share_one_line():
     many = [finding(f"job {number} is short", code="x", advice=None) for number in range(20)]
     mild = finding("mild", code="x", severity="info", advice=None)
