@@ -21,6 +21,7 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.recording.replay import ReplayFeed
 from dasktop.collectors.sources.logs.follower import LogFollower
 from dasktop.tui.app import DasktopApp
+from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.replay.app import ReplayApp
 from tests.support import waiting
 from tests.support.fake_feed import FakeFeed
@@ -197,9 +198,11 @@ def found() -> Choice:
     return Choice(candidates=(here, other), watched=here.scheduler_id)
 
 
-def app_for(scene: Scene) -> DasktopApp:
+def app_for(scene: Scene, *, unicode: bool = True, looks: ViewSettings = DEFAULT) -> DasktopApp:
     """Return the app for a scene."""
-    return ReplayApp(ReplayFeed(Recording(str(RUN)))) if scene.is_replay else DasktopApp(SceneFeed())
+    if scene.is_replay:
+        return ReplayApp(ReplayFeed(Recording(str(RUN))), unicode=unicode, looks=looks)
+    return DasktopApp(SceneFeed(), unicode=unicode, looks=looks)
 
 
 async def play(pilot: Pilot[None], scene: Scene, snapshots: tuple[Snapshot, ...]) -> None:

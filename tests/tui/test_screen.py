@@ -21,6 +21,7 @@ from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support.screen import HOSTILE, SIZES, Screen, running
+from tests.support.screen_text import lines_on
 from tests.support.snapshots import (
     NO_CLUSTER,
     busy_job,
@@ -596,6 +597,16 @@ def _count_refreshes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]
 
     monkeypatch.setattr(Widget, "refresh", counted)
     return marked
+
+
+async def test_a_resized_page_lists_the_keys_that_fit() -> None:
+    async with running((200, 50)) as screen:
+        await screen.show(everyday())
+        await screen.press("F")
+        assert "details" in lines_on(screen.app)[-1]
+        await screen.pilot.resize_terminal(60, 15)
+        await screen.pilot.pause()
+        assert lines_on(screen.app)[-1].endswith("q back   ? help ─╯")
 
 
 async def test_form_key_types_in_a_text_field() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -42,6 +42,11 @@ class Dialog(ModalScreen[ScreenResultType]):
         """Keep the key list in the border up to date."""
         self.bindings_updated_signal.subscribe(self, self._show_keys)
         self._show_keys(self)
+
+    @on(events.Resize)
+    def _fit_keys(self) -> None:
+        if self.query(".box"):
+            self._show_keys(self)
 
     def _show_keys(self, screen: Screen[Any]) -> None:
         labelled = [entry._replace(label=self.label_of(entry)) for entry in entries(screen)]

@@ -65,7 +65,7 @@ class Candidates(Lines, can_focus=True):
         """Return the lines around the selected one."""
         room = max(1, self.app.size.height - _LINES_AROUND)
         self._top = min(max(self._top, self._index - room + 1), self._index)
-        return [[Piece(fit(text, cells))] for text in self._texts[self._top : self._top + room]]
+        return [[Piece(self._glyphs.encode(fit(text, cells)))] for text in self._texts[self._top : self._top + room]]
 
     def render_line(self, y: int) -> Strip:
         """Return one line, for Textual to draw."""

@@ -1,6 +1,6 @@
 """The base of the apps: themes, keys and output to the terminal. Knows nothing of what is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from time import monotonic as time  # as Textual stamps messages
 from typing import ClassVar
@@ -8,11 +8,13 @@ from typing import ClassVar
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
 
 from dasktop.tui.draw.glyphs import glyphs
+from dasktop.tui.terminal.ascii_filter import AsciiFilter
 from dasktop.tui.terminal.display_sync import ANSWER_SECONDS, DisplaySync, Seen
 from dasktop.tui.terminal.driver import DiffDriver
 from dasktop.tui.terminal.sent_screen import SentScreen
@@ -61,6 +63,11 @@ class TerminalApp(TypeaheadApp):
         self.set_keymap(keymap)
         self.set_class(not unicode, "-ascii")
         self._glyphs = glyphs(unicode=unicode)
+        self._ascii_filters = () if unicode else (AsciiFilter(),)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what is applied to each line that is drawn."""
+        return (*super().get_line_filters(), *self._ascii_filters)
 
     def on_mount(self) -> None:
         """Redraw after a suspension and after a change of theme."""
