@@ -10,7 +10,6 @@ from typing import Any
 import click
 import msgspec
 
-from dasktop.collectors.analysis.usage import report_schema
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Choice
 from dasktop.collectors.model.options import SLURM_INTERVAL_FLOOR_SECONDS, Options
@@ -205,8 +204,13 @@ def report_missing_slurm(snapshot: Snapshot) -> None:
 
 def print_schema(*, of_report: bool = False) -> None:
     """Print the JSON Schema of a snapshot, or of a report."""
-    schema = report_schema() if of_report else json_schema()
-    print_json(msgspec.json.format(msgspec.json.encode(schema)))
+    print_json(msgspec.json.format(msgspec.json.encode(_report_schema() if of_report else json_schema())))
+
+
+def _report_schema() -> Mapping[str, Any]:
+    from dasktop.collectors.analysis.usage import report_schema  # imported only when it is needed
+
+    return report_schema()
 
 
 def print_config(config: Config) -> None:
