@@ -1,5 +1,7 @@
 """Clicks on rows, panels and the header, double clicks, and the menu of a row."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 from textual import events
@@ -23,7 +25,7 @@ from dasktop.tui.widgets.header import FindingsBanner, Header
 from dasktop.tui.widgets.panels import PanelLines
 from tests.support.screen import SIZES, Screen, running
 from tests.support.screen_text import lines_on
-from tests.support.snapshots import busy_job, ended, everyday, pending, snapshot
+from tests.support.snapshots import TAKEN_AT, busy_job, ended, everyday, pending, snapshot
 from tests.support.work import computation, failure, task_name, work
 
 RIGHT = 3
@@ -247,9 +249,9 @@ async def test_right_click_presses_no_key() -> None:
         assert screen.app.screen is screen.base
 
 
-async def click_on(screen: Screen, words: str) -> None:
-    """Click on the last character of a text in the last line that has it."""
-    y, line = [(y, line) for y, line in enumerate(lines_on(screen.app)) if words in line][-1]
+async def click_on(screen: Screen, words: str, beside: str = "") -> None:
+    """Click on the last character of a text in the last line that has it, and a text beside it."""
+    y, line = [(y, line) for y, line in enumerate(lines_on(screen.app)) if words in line and beside in line][-1]
     await screen.pilot.click(offset=(line.index(words) + len(words) - 1, y))
     await screen.pilot.pause()
 
@@ -279,3 +281,42 @@ def test_each_row_of_the_tree_has_a_menu() -> None:
     assert all("details" in menu for menu in menus.values())
     assert all(key_id in KEYS and KEYS[key_id].description for menu in menus.values() for key_id in menu)
     assert len(menus) > 2
+
+
+def labels_of(screen: Screen) -> list[str]:
+    page = screen.app.screen
+    assert isinstance(page, TablePage)
+    return [getattr(row, "label", "") or row.message for row in page.table.rows]
+
+
+async def test_heads_of_all_pages_sort() -> None:
+    failed = (failure("b-1", task_name="b"), *(failure(f"a-{n}", task_name="a") for n in range(2)))
+    late = replace(IDLE, message="a late one", severity="info", since=TAKEN_AT)
+    early = replace(IDLE, message="b early", job_id="4709", since=TAKEN_AT - timedelta(minutes=5))
+    shown = replace(with_everything(), findings=(early, late, IDLE))
+    async with running((120, 40)) as screen:
+        await screen.show(replace(shown, work=replace(shown.work, failures=failed)))
+        await screen.press("F")
+        assert labels_of(screen) == ["b early", "a late one", "job 4710 is idle"]
+        for words, sorted_labels in (
+            ("FINDING", ["a late one", "b early", "job 4710 is idle"]),
+            ("FINDING", ["job 4710 is idle", "b early", "a late one"]),
+            ("SINCE", ["a late one", "b early", "job 4710 is idle"]),
+            ("ABOUT", ["b early", "a late one", "job 4710 is idle"]),
+            ("SEVERITY", ["b early", "a late one", "job 4710 is idle"]),
+            ("SEVERITY", ["job 4710 is idle", "a late one", "b early"]),
+        ):
+            await click_on(screen, words, "SEVERITY")
+            assert labels_of(screen) == sorted_labels, words
+        assert "SEVERITY↑" in "\n".join(lines_on(screen.app))
+        await screen.press("o", "0", "q", "E")
+        for words, sorted_labels in (
+            ("TASK NAME", ["a", "b"]),
+            ("TASK NAME", ["b", "a"]),
+            ("COUNT", ["a", "b"]),
+            ("WHY", ["b", "a"]),  # for the same reason: as before
+        ):
+            await click_on(screen, words, "WHY")
+            assert labels_of(screen)[:2] == sorted_labels, words
+        await screen.press("o", "1", "O")
+        assert labels_of(screen)[:2] == ["b", "a"]

@@ -29,7 +29,7 @@ def with_work() -> Snapshot:
     ("page", "key", "words"),
     [
         ("W", "t", "t does nothing on this page; in the tree: show the call stack of the selected thread or worker"),
-        ("E", "o", "o does nothing on this page; in the tree: sort by the next column"),
+        ("E", "c", "c does nothing on this page; in the tree: choose columns and their order"),
         ("F", "A", "A does nothing on this page; in the tree: compare what the job requested"),
         ("H", "plus", "+ does nothing on this page; in the tree: add a job"),
         ("T", "x", "x does nothing on this page; in the tree: release the selected job"),

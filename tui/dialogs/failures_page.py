@@ -1,6 +1,6 @@
 """The page with the failed tasks, grouped by reason, the workers that ended, and details. Follows the snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
@@ -10,7 +10,8 @@ from dasktop.collectors.analysis.failures import unexpected_ends
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Failure
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.table_page import TableHeads, TablePage, TableView
+from dasktop.tui.dialogs.sorted_page import SortedTablePage, SortedView
+from dasktop.tui.dialogs.table_page import TableHeads
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
@@ -18,10 +19,13 @@ from dasktop.tui.view import help_rows
 from dasktop.tui.view.failure_columns import (
     MEANINGS,
     FailureLayout,
+    failure_column_at,
     failure_heads,
     failure_line,
+    failure_order,
     failure_texts,
     fit_failure_layout,
+    shown_failure_columns,
 )
 from dasktop.tui.view.failure_details import failure_sections, failure_title
 from dasktop.tui.view.failure_rows import (
@@ -81,7 +85,7 @@ class FailuresTable(RowTable[FailureRow]):
         return failure_line(row, look.texts, look.layout, self._glyphs, is_context=look.is_context)
 
 
-class FailuresPage(TablePage[FailureRow]):
+class FailuresPage(SortedTablePage[FailureRow]):
     """The groups of failed tasks, each with its tasks, and the ended workers; and details of the selected row.
 
     Parameters
@@ -97,7 +101,7 @@ class FailuresPage(TablePage[FailureRow]):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.FAILURES
     EXPLAINED = MEANINGS
 
-    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: TableView, task_name: str | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, glyphs: Glyphs, view: SortedView, task_name: str | None = None) -> None:
         table = FailuresTable(glyphs)
         super().__init__("failed tasks", glyphs, snapshot, view, table, "text or regex · !exclude")
         self._rows_table = table
@@ -118,14 +122,24 @@ class FailuresPage(TablePage[FailureRow]):
         """Show the failed tasks and ended workers of the snapshot."""
         work, pattern = self._snapshot.work, self._view.pattern
         failures, ends = self._failures, unexpected_ends(self._snapshot)
-        found = failure_rows(failures or (), ends, self._view.is_unfolded, self._order, pattern)
+        order = self.order
+        sort = failure_order(order.sort, self._snapshot.taken_at, is_reversed=order.is_reversed)
+        found = failure_rows(failures or (), ends, self._view.is_unfolded, self._order, pattern, sort)
         is_empty = not failures and not ends
         summary = "" if is_empty else failures_summary(failures, ends, None if work is None else work.progress)
-        self._heads.show(summary, lambda cells: failure_heads(fit_failure_layout(cells)))
+        self._heads.show(
+            summary,
+            lambda cells: failure_heads(fit_failure_layout(cells), order.sort, is_reversed=order.is_reversed),
+            lambda cell, cells: failure_column_at(cell, fit_failure_layout(cells)),
+        )
         message = UNKNOWN_FAILURES if failures is None else "No failed tasks."
         if pattern and not is_empty:
             message = f"nothing matches {pattern}{remark(pattern)}"
         self._rows_table.show(found, self._snapshot.taken_at, message)
+
+    def sort_heads(self) -> Mapping[str, str]:
+        """Return the columns that are shown, from left to right: name and head."""
+        return shown_failure_columns(fit_failure_layout(self.table.cells))
 
     def hits(self) -> tuple[int, int]:
         """Return how many failed tasks and ended workers match the filter, of how many."""

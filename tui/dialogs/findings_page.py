@@ -1,6 +1,6 @@
 """The page with all findings and source errors: a table, and details of the selected row. Follows the snapshots."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple, cast
 
@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.table_page import TableHeads, TablePage, TableView
+from dasktop.tui.dialogs.sorted_page import SortedTablePage, SortedView
+from dasktop.tui.dialogs.table_page import TableHeads
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
@@ -23,10 +24,13 @@ from dasktop.tui.view.finding_columns import (
     MEANINGS,
     FindingLayout,
     FindingTexts,
+    finding_column_at,
     finding_heads,
     finding_line,
     finding_texts,
     fit_finding_layout,
+    in_order,
+    shown_columns,
     widest_about,
 )
 from dasktop.tui.view.finding_rows import (
@@ -57,7 +61,7 @@ class _Look(NamedTuple):
     layout: FindingLayout
 
 
-class FindingsView(TableView):
+class FindingsView(SortedView):
     """How the user wants the findings shown; kept while the page is closed."""
 
     selected: Key | None
@@ -123,7 +127,7 @@ class _Foot(Lines):
         return [[Piece(self._glyphs.encode(cut(f" {self._words}", cells)), "quiet")]] if self._words else []
 
 
-class FindingsPage(TablePage[FindingsRow]):
+class FindingsPage(SortedTablePage[FindingsRow]):
     """The findings, the worst first, the errors of sources, and right below them details of the selected row.
 
     Parameters
@@ -167,6 +171,7 @@ class FindingsPage(TablePage[FindingsRow]):
         *bound(toggle_details=("toggle_details", "details"), log=("log", "")),
         *bound(findings=("back", ""), failures=("app.failures", ""), work=("app.work", "")),
         # On a narrow screen, their labels would take the room of the keys above.
+        *bound(sort=("sort(1)", ""), reverse="reverse"),
         *bound(filter=("filter", ""), pause=("app.pause", ""), refresh=("app.refresh_now", "")),
     ]
     DEFAULT_CSS = """
@@ -231,9 +236,19 @@ class FindingsPage(TablePage[FindingsRow]):
         if pattern and rows:
             rows, message = finding_rows(snapshot, findings, pattern), f"nothing matches {pattern}{remark(pattern)}"
         widest = widest_about(rows)
-        self._heads.show(counts, lambda cells: finding_heads(fit_finding_layout(cells, widest)))
+        order = self.order
+        rows = in_order(rows, order.sort, is_reversed=order.is_reversed)
+        self._heads.show(
+            counts,
+            lambda cells: finding_heads(fit_finding_layout(cells, widest), order.sort, is_reversed=order.is_reversed),
+            lambda cell, cells: finding_column_at(cell, fit_finding_layout(cells, widest)),
+        )
         self._rows_table.show(rows, snapshot.taken_at, message)
         self._label_action()
+
+    def sort_heads(self) -> Mapping[str, str]:
+        """Return the columns that are shown, from left to right: name and head."""
+        return shown_columns(fit_finding_layout(self.table.cells, widest_about(self.table.rows)))
 
     def hits(self) -> tuple[int, int]:
         """Return how many findings and source errors match the filter, of how many."""

@@ -16,7 +16,7 @@ from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
-    from dasktop.tui.dialogs.table_page import TableView
+    from dasktop.tui.dialogs.sorted_page import SortedView
     from dasktop.tui.dialogs.work_page import WorkView
 
 N = TypeVar("N", bound=str)
@@ -31,7 +31,7 @@ class PagesApp(TerminalApp):
     _thresholds: Thresholds
     _keys: Keymap
     _work_view: "WorkView | None" = None
-    _failures_view: "TableView | None" = None
+    _failures_view: "SortedView | None" = None
 
     @property
     def selected_job_id(self) -> str | None:
@@ -91,10 +91,10 @@ class PagesApp(TerminalApp):
     def action_failures(self, task_name: str | None = None) -> None:
         """Show the failed tasks; those of a task name first."""
         from dasktop.tui.dialogs.failures_page import FailuresPage
-        from dasktop.tui.dialogs.table_page import TableView
+        from dasktop.tui.dialogs.sorted_page import SortedView
 
         if self._failures_view is None:
-            self._failures_view = TableView()
+            self._failures_view = SortedView()
         if self._snapshot is not None:
             self.push_screen(FailuresPage(self._snapshot, self._glyphs, self._failures_view, task_name))
 

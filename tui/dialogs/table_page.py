@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 from dasktop.collectors.model.snapshot import Snapshot
@@ -19,7 +21,7 @@ from dasktop.tui.view.layout import SCROLLBAR_CELLS
 from dasktop.tui.view.rows import AnyRow, Key
 from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.details_pane import DetailsPane
-from dasktop.tui.widgets.lines import Lines
+from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.row_table import RowTable
 
@@ -54,16 +56,44 @@ class TableHeads(Lines):
 
     DEFAULT_CSS = "TableHeads { height: 2; }"
 
+    class Chosen(Message):
+        """A column head was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._summary = ""
         self._heads: Callable[[int], list[Piece]] = lambda _cells: []
+        self._column_at: Callable[[int, int], str | None] = lambda _cell, _cells: None
 
-    def show(self, summary: str, heads: Callable[[int], list[Piece]]) -> None:
-        """Show this summary, and the column heads that ``heads`` returns for the width of a row."""
-        self._summary, self._heads = summary, heads
+    def show(
+        self,
+        summary: str,
+        heads: Callable[[int], list[Piece]],
+        column_at: Callable[[int, int], str | None],
+    ) -> None:
+        """Show a summary and column heads.
+
+        Parameters
+        ----------
+        heads
+            Returns the heads for the width of a row.
+        column_at
+            Returns the column at a cell of a row, for the width of the row; ``None``: there is none.
+        """
+        self._summary, self._heads, self._column_at = summary, heads, column_at
         self.update()
+
+    def on_click(self, event: events.Click) -> None:
+        """Post which column head was clicked."""
+        if not self._summary or event.y != 1 or event.button != LEFT_BUTTON:
+            return
+        if (column := self._column_at(event.x, self.size.width - SCROLLBAR_CELLS)) is not None:
+            self.post_message(self.Chosen(column))
 
     def lines(self, cells: int) -> list[list[Piece]]:
         """Return the lines."""

@@ -1,8 +1,8 @@
 """The page with what dask computes: a tree of computations and task names, with details. Follows the snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 from textual import events
 from textual.binding import BindingType
@@ -12,7 +12,7 @@ from textual.widget import Widget
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
 from dasktop.collectors.text.patterns import remark
-from dasktop.tui.dialogs.table_page import TablePage, TableView
+from dasktop.tui.dialogs.sorted_page import SortedTablePage, SortedView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
@@ -41,17 +41,9 @@ from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 from dasktop.tui.widgets.row_table import RowTable
 
-if TYPE_CHECKING:
-    from dasktop.tui.dialogs.pages import PagesApp
 
-
-class WorkView(TableView):
+class WorkView(SortedView):
     """How the user wants the work shown; kept while the page is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sort: WorkSort | None = None
-        self.is_reversed = False
 
 
 class _Look(NamedTuple):
@@ -130,7 +122,7 @@ class WorkHeads(Lines):
         layout = fit_work_layout(cells - SCROLLBAR_CELLS)
         lines = [
             progress_line(self._work, self._now, cells, self._glyphs),
-            work_heads(layout, self._view.sort, is_reversed=self._view.is_reversed),
+            work_heads(layout, cast("WorkSort | None", self._view.sort), is_reversed=self._view.is_reversed),
         ]
         return [[Piece(self._glyphs.encode(text), role) for text, role in line] for line in lines]
 
@@ -156,7 +148,7 @@ class _Legend(Lines):
         return [[Piece(self._glyphs.encode(text), role) for text, role in LEGEND]]
 
 
-class WorkPage(TablePage[WorkRow]):
+class WorkPage(SortedTablePage[WorkRow]):
     """The computations, the newest first, each with its task names; and details of the selected one.
 
     Parameters
@@ -172,7 +164,7 @@ class WorkPage(TablePage[WorkRow]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bound(sort="sort(1)", reverse="reverse", failures="app.failures", profile="app.profile"),
+        *bound(failures="app.failures", profile="app.profile"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
     EXPLAINED = MEANINGS
@@ -211,7 +203,7 @@ class WorkPage(TablePage[WorkRow]):
         if work is None:
             found, message = WorkRows([], frozenset()), UNKNOWN_WORK
         else:
-            order = work_order(view.sort, is_reversed=view.is_reversed)
+            order = work_order(cast("WorkSort | None", view.sort), is_reversed=view.is_reversed)
             marked = marked_names(snapshot)
             found = work_rows(work, view.is_unfolded, order=order, pattern=view.pattern, marked=marked)
             message = f"nothing matches {view.pattern}{remark(view.pattern)}" if view.pattern else "No tasks."
@@ -264,31 +256,12 @@ class WorkPage(TablePage[WorkRow]):
         if found:
             self.select_below(found[0])
 
-    def action_sort(self, step: int) -> None:
-        """Sort by the next column; after the last one, restore the default order."""
-        view = self._work_view
-        names: tuple[WorkSort, ...] = ("name", *fit_work_layout(self.table.cells).columns)
-        order: tuple[WorkSort | None, ...] = (None, *names)
-        place = (order.index(view.sort) + step) % len(order) if view.sort in order else 0
-        view.sort, view.is_reversed = order[place], False
-        self.show(self._snapshot)
-        heads = {name: column.head for name, column in WORK_COLUMNS.items()}
-        cast("PagesApp", self.app).offer_columns(names, heads, self._sort_by)
-
-    def _sort_by(self, column: WorkSort | None) -> None:
-        """Sort by a column; if it is the sort column already, reverse the order; ``None``: the default order."""
-        view = self._work_view
-        view.is_reversed = column is not None and column == view.sort and not view.is_reversed
-        view.sort = column
-        self.show(self._snapshot)
-
-    def action_reverse(self) -> None:
-        """Reverse the sort order."""
-        view = self._work_view
-        view.sort, view.is_reversed = view.sort or "name", not view.is_reversed
-        self.show(self._snapshot)
+    def sort_heads(self) -> Mapping[str, str]:
+        """Return the columns that are shown, from left to right: name and head."""
+        shown = fit_work_layout(self.table.cells).columns
+        return {"name": "name"} | {name: WORK_COLUMNS[name].head for name in shown}
 
     def on_work_heads_chosen(self, message: WorkHeads.Chosen) -> None:
         """Sort by a column; if it is the sort column already, reverse the order."""
         message.stop()
-        self._sort_by(message.column)
+        self.sort_by(message.column)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dasktop.collectors.model.snapshot import WorkerEvent
 from dasktop.collectors.model.work import Attempt, Failure
@@ -14,7 +14,7 @@ from dasktop.tui.draw.prose import KEY_TAIL
 from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import Align, cut_middle, fit, printable, width
 from dasktop.tui.draw.times import local
-from dasktop.tui.view.failure_rows import EndRow, EndsRow, FailedTaskRow, FailureRow, GroupRow
+from dasktop.tui.view.failure_rows import EndRow, EndsRow, FailedTaskRow, FailureOrder, FailureRow, GroupRow
 from dasktop.tui.view.failures import short_reason
 from dasktop.tui.view.layout import INDENT
 from dasktop.tui.view.worker_ends import cause_words
@@ -176,13 +176,62 @@ def _fitting(reason: str, cells: int) -> str:
     return reason
 
 
-def failure_heads(layout: FailureLayout) -> list[Piece]:
-    """Return the line of column heads."""
-    text = " " + fit(" " * INDENT + "TASK NAME · KEY", layout.label)
+_LARGEST_FIRST = ("count", "blocks", "first", "last")
+"""Other columns are sorted from A to Z."""
+
+
+def failure_heads(layout: FailureLayout, sort: str | None = None, *, is_reversed: bool = False) -> list[Piece]:
+    """Return the line of column heads, with an arrow at the sort column."""
+    arrow = "↓" if (sort in _LARGEST_FIRST) != is_reversed else "↑"
+
+    def head(name: str, words: str, cells: int, align: Align = "left") -> str:
+        return fit(words[: max(0, cells - 1)] + arrow if name == sort else words, cells, align)
+
+    text = " " + head("name", " " * INDENT + "TASK NAME · KEY", layout.label)
     for name, cells in layout.columns.items():
         column = FAILURE_COLUMNS[name]
-        text += " " + fit(column.head, cells, "right" if column.is_right else "left")
-    return [Piece(f"{text} {fit('WHY', layout.why)}", "head")]
+        text += " " + head(name, column.head, cells, "right" if column.is_right else "left")
+    return [Piece(f"{text} {head('why', 'WHY', layout.why)}", "head")]
+
+
+def shown_failure_columns(layout: FailureLayout) -> dict[str, str]:
+    """Return the columns that are shown, from left to right: name and head."""
+    return {"name": "name"} | {name: FAILURE_COLUMNS[name].head for name in layout.columns} | {"why": "WHY"}
+
+
+def failure_column_at(cell: int, layout: FailureLayout) -> str:
+    """Return the column at a cell of a row."""
+    end = 1 + layout.label
+    if cell < end:
+        return "name"
+    for name, cells in layout.columns.items():
+        end += 1 + cells
+        if cell < end:
+            return name
+    return "why"
+
+
+def failure_order(sort: str | None, now: datetime, *, is_reversed: bool) -> FailureOrder | None:
+    """Return how groups are sorted by a column; ``None``: as they are."""
+    if sort is None:
+        return None
+    return FailureOrder(lambda row: _value(row, sort, now), (sort in _LARGEST_FIRST) != is_reversed)
+
+
+def _value(row: FailureRow, sort: str, now: datetime) -> Any:
+    match sort:
+        case "name":
+            return row.label.casefold()
+        case "why":
+            return why(row).casefold()
+        case "count":
+            return len(members(row))
+        case "blocks":
+            return sum(one.blocks or 0 for one in members(row) if isinstance(one, Failure))
+        case "first" | "last":
+            return members(row)[0 if sort == "first" else -1].at
+        case _:
+            return FAILURE_COLUMNS[sort].text(row, now).casefold()
 
 
 def failure_texts(row: FailureRow, layout: FailureLayout, now: datetime) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -74,6 +74,13 @@ class FailureRows(NamedTuple):
     """Rows that do not match the pattern themselves, and are shown because they contain matches."""
 
 
+class FailureOrder(NamedTuple):
+    """How groups are sorted."""
+
+    value: Callable[[GroupRow], Any]
+    largest_first: bool
+
+
 class GroupOrder:
     """Keeps groups in their places while the page is open: the newest first, and later ones above them.
 
@@ -137,6 +144,7 @@ def failure_rows(
     is_unfolded: Callable[[Key, bool], bool],
     order: GroupOrder,
     pattern: str = "",
+    sort: FailureOrder | None = None,
 ) -> FailureRows:
     """Return the visible rows: groups with their tasks, the newest first, then the workers that ended.
 
@@ -152,11 +160,17 @@ def failure_rows(
         Remembers the places of the groups.
     pattern
         Text or a regular expression that a name, key, reason, worker, job or node contains; ``!`` excludes matches.
+    sort
+        How the groups are sorted; ``None``: as `order` places them.
     """
     rows: list[FailureRow] = []
     context: set[Key] = set()
     once = {(failure.key, failure.at): failure for failure in failures}
-    for top, newest_first in _blocks(order.placed(grouped(once.values())), ends):
+    placed = order.placed(grouped(once.values()))
+    if sort is not None:
+        value, largest_first = sort
+        placed.sort(key=lambda pair: value(GroupRow(key=pair[0], group=pair[1])), reverse=largest_first)
+    for top, newest_first in _blocks(placed, ends):
         is_open = is_unfolded(top.key, top.key == ENDS)
         below = order.kept(top.key, newest_first, is_open=is_open)
         shown, is_context = _matching(below, pattern)

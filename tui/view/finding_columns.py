@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
@@ -20,6 +20,8 @@ MEANINGS = (
     ("SINCE", "since when the condition holds, as far as known"),
 )
 """What is on the page, and what it means."""
+FindingColumn = Literal["severity", "finding", "about", "since"]
+
 _MARK, _SEVERITY, _SINCE = 3, 8, 9
 _MESSAGE = 32
 """The least width of messages for which columns are left out."""
@@ -83,13 +85,57 @@ def finding_texts(row: FindingsRow, now: datetime) -> FindingTexts:
     return FindingTexts(MARKS[finding.severity], finding.severity, finding.message, about, since, role)
 
 
-def finding_heads(layout: FindingLayout) -> list[Piece]:
-    """Return the line of column heads."""
-    severity = fit("SEVERITY", layout.severity) if layout.severity else ""
-    text = " " * _MARK + severity + fit("FINDING", layout.message)
-    for head, cells in (("ABOUT", layout.about), ("SINCE", layout.since)):
-        text += f" {fit(head, cells)}" if cells else ""
+def shown_columns(layout: FindingLayout) -> dict[str, str]:
+    """Return the columns that are shown, from left to right: name and head. The severity is shown as a mark, too."""
+    heads = {"severity": "SEVERITY", "finding": "FINDING"}
+    heads |= {"about": "ABOUT"} if layout.about else {}
+    return heads | ({"since": "SINCE"} if layout.since else {})
+
+
+def finding_heads(layout: FindingLayout, sort: str | None = None, *, is_reversed: bool = False) -> list[Piece]:
+    """Return the line of column heads, with an arrow at the sort column."""
+    arrow = "↑" if (sort in ("finding", "about")) != is_reversed else "↓"
+    widths = {"severity": layout.severity, "finding": layout.message, "about": layout.about, "since": layout.since}
+    text = " " * (_MARK - 1) + (arrow if sort == "severity" and not layout.severity else " ")
+    for name, head in shown_columns(layout).items():
+        if cells := widths[name]:
+            gap = " " if name in ("about", "since") else ""
+            text += gap + fit(head[: cells - 1] + arrow if name == sort else head, cells)
     return [Piece(text, "head")]
+
+
+def finding_column_at(cell: int, layout: FindingLayout) -> FindingColumn | None:
+    """Return the column at a cell of a row; ``None`` after the last one."""
+    end = _MARK + layout.severity
+    if cell < end:
+        return "severity"
+    columns: tuple[tuple[FindingColumn, int], ...] = (("finding", -1), ("about", layout.about), ("since", layout.since))
+    for name, cells in columns:
+        end += layout.message if name == "finding" else 1 + cells if cells else 0
+        if cell < end:
+            return name
+    return None
+
+
+def in_order(rows: list[FindingsRow], sort: str | None, *, is_reversed: bool) -> list[FindingsRow]:
+    """Return rows that are in the default order, sorted by a column: texts from A to Z, the newest and the worst first.
+
+    Unknown values come last in both directions.
+    """
+    if sort is None or sort == "severity":
+        return rows[::-1] if sort and is_reversed else rows
+    valued = [(_value(row, sort), row) for row in rows]
+    known = [pair for pair in valued if pair[0]]
+    known.sort(key=lambda pair: pair[0], reverse=(sort == "since") != is_reversed)
+    return [row for _, row in known] + [row for value, row in valued if not value]
+
+
+def _value(row: FindingsRow, sort: str) -> Any:
+    if sort == "finding":
+        return row.message.casefold()
+    if not isinstance(row, FindingRow):
+        return None
+    return row.finding.since if sort == "since" else row.about.text.casefold()
 
 
 def finding_line(texts: FindingTexts, layout: FindingLayout, glyphs: Glyphs) -> list[Piece]:

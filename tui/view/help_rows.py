@@ -158,6 +158,8 @@ FAILURES: HelpGroups = (
     ),
     (
         _row("filter", description="filter: text, regex, !exclude"),
+        _row("sort"),
+        _row("reverse"),
         _row("fold_all", description="fold all groups, or unfold them"),
         _row("to_jobs", "to_tasks", description="show groups only, or their tasks, too"),
     ),
@@ -181,6 +183,8 @@ FINDINGS: HelpGroups = (
     ),
     (
         _row("filter", description="filter: text, regex, !exclude"),
+        _row("sort"),
+        _row("reverse"),
         _row("pause"),
         _row("refresh"),
         _row("leave", description="clear the filter; go back"),

@@ -264,7 +264,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
         *("failures", "findings", "pause", "profile", "refresh", *_IN_DIALOGS),
     ),
     "the failures page": (
-        *(*MOVES, *TREE, "filter", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
+        *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
         *("findings", "pause", "refresh", *_IN_DIALOGS),
     ),
     "the findings page": (
@@ -272,6 +272,8 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
             *MOVES,
             "menu",
             "filter",
+            "sort",
+            "reverse",
             "go_to_row",
             "act",
             "dismiss",
