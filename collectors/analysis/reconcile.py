@@ -35,7 +35,7 @@ from dasktop.collectors.analysis.matching import (
 from dasktop.collectors.analysis.nodes import NodesOfWorkers
 from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
 from dasktop.collectors.analysis.work import RunningTasks, completed_work
-from dasktop.collectors.analysis.worker_end import WorkerEnds
+from dasktop.collectors.analysis.worker_end import WorkerEnds, with_failed_tasks
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.readings import (
@@ -200,6 +200,10 @@ def reconcile(
     def end_of(attempt: Attempt) -> str | None:
         return ends.cause(attempt.address, attempt.job_id, attempt.at)
 
+    work = completed_work(dask.work if dask else None, jobs_of_addresses, end_of, nodes.node)
+    failures = work.failures if work is not None else None
+    ended_workers = ends.events if failures is None else with_failed_tasks(ends.events, failures)
+
     return Snapshot(
         schema_version=SCHEMA_VERSION,
         taken_at=now,
@@ -209,8 +213,8 @@ def reconcile(
         jobs=tuple(jobs),
         unplaced_workers=running.in_workers(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
-        worker_events=None if reported is None else ends.events,
-        work=completed_work(dask.work if dask else None, jobs_of_addresses, end_of, nodes.node),
+        worker_events=None if reported is None else ended_workers,
+        work=work,
     )
 
 

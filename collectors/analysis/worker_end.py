@@ -1,14 +1,14 @@
 """Why a worker ended, from all that is known: events of the scheduler and its nannies, and how its job ended. Pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.jobs import squeue_id
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
-from dasktop.collectors.model.work import WorkerEndKey
+from dasktop.collectors.model.work import Failure, WorkerEndKey
 from dasktop.collectors.text.format import plain_sizes
 
 BEFORE = timedelta(seconds=60)
@@ -91,6 +91,22 @@ class WorkerEnds:
             if removal is not None:
                 return replace(event, tasks_interrupted=removal.tasks_interrupted, results_lost=removal.results_lost)
         return event
+
+
+def with_failed_tasks(events: Sequence[WorkerEvent], failures: Iterable[Failure]) -> tuple[WorkerEvent, ...]:
+    """Return the events, each removal and memory kill with the number of tasks that failed because of it."""
+    last_attempts: dict[str | None, list[datetime]] = defaultdict(list)
+    for failure in failures:
+        if failure.attempts and failure.attempts[-1].at is not None:
+            last_attempts[failure.attempts[-1].address].append(failure.attempts[-1].at)
+
+    def failed(event: WorkerEvent) -> WorkerEvent:
+        if event.address is None or event.kind not in ("removed", "killed for memory"):
+            return event
+        number = sum(event.at - AFTER <= at <= event.at + BEFORE for at in last_attempts.get(event.address, ()))
+        return replace(event, tasks_failed=number)
+
+    return tuple(map(failed, events))
 
 
 def _job_end(job: Job | None, at: datetime) -> str | None:

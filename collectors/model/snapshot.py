@@ -366,7 +366,9 @@ class WorkerEvent(Record, frozen=True, kw_only=True):
     reason: str | None = None
     """Of a removal, what ended the worker; ``expected`` or ``unexpected`` if only that is known."""
     tasks_interrupted: int | None = None
-    """Tasks that were assigned to it: running, or next in turn."""
+    """Tasks that were assigned to it: running, or next in turn. dask runs them elsewhere, except for `tasks_failed`."""
+    tasks_failed: int | None = None
+    """How many tasks failed because it ended, as far as the newest 100 failed tasks tell; ``None``: unknown."""
     results_lost: int | None = None
     """Results that no other worker had; dask computes them again if it can."""
     started_at: datetime | None = None

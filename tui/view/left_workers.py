@@ -11,7 +11,7 @@ from dasktop.collectors.model.snapshot import Job, Snapshot, WorkerEvent
 from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import counted, plain_duration
 from dasktop.tui.draw.times import ago
-from dasktop.tui.view.worker_ends import cause_words, cost_words
+from dasktop.tui.view.worker_ends import cause_words, cost_words, tasks_words
 
 How = Literal["killed", "died", "job ended", "requeued", "restarted", "lost", "closed", "left"]
 """In one word, the worst first. ``died``: says the log of its job; ``lost``: unexpectedly, for an unknown reason;
@@ -71,7 +71,8 @@ def left_words_in_short(end: WorkerEvent, now: datetime) -> str:
     cause = why_it_left(end).removeprefix("killed by its nanny because of its ").replace("memory use: ", "memory ", 1)
     for words in ("its job ended: ", "its job was requeued: ", "closed " if end.reason == "expected" else ""):
         cause = cause.removeprefix(words)
-    cost = [counted(end.tasks_interrupted, "task") if end.tasks_interrupted else ""]
+    failed = f" ({end.tasks_failed:,} failed)" if end.tasks_failed else ""
+    cost = [f"{counted(end.tasks_interrupted, 'task')}{failed}" if end.tasks_interrupted else ""]
     cost.append(f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "")
     return "; ".join(filter(None, (f"{when}: {cause}", ", ".join(filter(None, cost)))))
 
@@ -84,10 +85,9 @@ def left_counts(ends: Iterable[WorkerEvent]) -> str:
 
 def total_cost(ends: Sequence[WorkerEvent]) -> str:
     """Return what it cost that these workers ended, as far as known; empty if nothing is known."""
-    tasks = sum_of_known(end.tasks_interrupted for end in ends)
     results = sum_of_known(end.results_lost for end in ends)
     parts = (
-        f"{counted(tasks, 'task')} assigned to them" if tasks else "",
+        tasks_words(ends, "them"),
         f"{counted(results, 'result')} lost" if results else "",
     )
     return "; ".join(filter(None, parts))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from dasktop.collectors.analysis.worker_end import UNEXPLAINED
 from dasktop.collectors.model.snapshot import WorkerEvent
+from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.text.format import counted
 from dasktop.tui.draw.prose import Words
 from dasktop.tui.draw.times import local
@@ -34,10 +35,20 @@ def cause_words(end: WorkerEvent) -> str:
 def cost_words(end: WorkerEvent) -> str:
     """Return what it cost that the worker ended; empty if nothing is known."""
     cost = [
-        f"{counted(end.tasks_interrupted, 'task')} assigned to it" if end.tasks_interrupted else "",
+        tasks_words((end,), "it"),
         f"{counted(end.results_lost, 'result')} lost" if end.results_lost else "",
     ]
     return "; ".join(filter(None, cost))
+
+
+def tasks_words(ends: Sequence[WorkerEvent], to: str) -> str:
+    """Return how many tasks were assigned to workers that ended, and how many failed; empty if nothing is known."""
+    assigned = sum_of_known(end.tasks_interrupted for end in ends)
+    failed = sum_of_known(end.tasks_failed for end in ends)
+    if not assigned:
+        return f"{counted(failed, 'task')} failed" if failed else ""
+    of_them = f", {failed:,} of which failed" if failed else ""
+    return f"{counted(assigned, 'task')} assigned to {to}{of_them}"
 
 
 def worker_end_paragraphs(ends: Sequence[WorkerEvent]) -> Iterator[list[Words]]:

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, WorkerEnds
+from dasktop.collectors.analysis.worker_end import AFTER, BEFORE, JOB_BEFORE, WorkerEnds, with_failed_tasks
 from dasktop.collectors.model.snapshot import Job, WorkerEvent
 from tests.support.snapshots import TAKEN_AT, ended
 from tests.support.snapshots import job as job_in_queue
+from tests.support.work import attempt, failure
 
 ADDRESS = "tcp://10.1.0.7:40001"
 SECOND = timedelta(seconds=1)
@@ -155,3 +156,18 @@ def test_events_without_an_address_are_not_joined():
 def test_kill_without_a_removal_costs_an_unknown_number_of_tasks():
     (kill, _) = explained(event(), removed(at=TAKEN_AT + BEFORE + SECOND))
     assert (kill.tasks_interrupted, kill.results_lost) == (None, None)
+
+
+def test_tasks_that_failed_because_a_worker_ended_are_counted() -> None:
+    """As in the finding about memory kills: the last attempt of a failed task counts."""
+    kill, removal = event(), event("removed", at=TAKEN_AT)
+    other, restart = event(address="tcp://b"), event("restarted")
+    at_end = attempt(address=ADDRESS, at=TAKEN_AT)
+    failures = [
+        failure(attempts=(attempt(address="tcp://b", at=TAKEN_AT), at_end)),
+        failure("two", attempts=(at_end,)),
+        failure("long before", attempts=(replace(at_end, at=TAKEN_AT - BEFORE - AFTER),)),
+        failure("exception", attempts=()),
+    ]
+    found = with_failed_tasks((kill, removal, other, restart), failures)
+    assert [one.tasks_failed for one in found] == [2, 2, 0, None]

@@ -286,3 +286,12 @@ def test_how_long_it_ran_is_shown_if_it_is_known() -> None:
     assert only(end).note == f"1 min ago: {KILLED}; ran 30 min; 1 task assigned to it"
     assert "ran         30 min" in details_lines(shown(end), "gone")
     assert "ran         –" in details_lines(shown(removal(60)), "gone")
+
+
+def test_tasks_that_failed_are_told_from_those_that_run_elsewhere() -> None:
+    ends = [removal(60, tasks_interrupted=8, tasks_failed=1), removal(61, address="tcp://b", tasks_interrupted=2)]
+    assert only(ends[0]).note.endswith("; 8 tasks assigned to it, 1 of which failed")
+    assert only(ends[0]).short_note.endswith("8 tasks (1 failed)")
+    assert "10 tasks assigned to them, 1 of which failed" in group(shown(*ends)).note
+    unknown = only(removal(60, tasks_failed=3))
+    assert unknown.note.endswith("; 3 tasks failed")
