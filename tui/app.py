@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -28,12 +27,11 @@ from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.history import History
-from dasktop.tui.view.hits import NO_SEARCH
-from dasktop.tui.view.keys import LIVE_ONLY, NO_KEYMAP, SCREEN, Keymap
-from dasktop.tui.view.panels import NEEDS, NONE, PanelName, Panels, fit_panels, has_room, next_panels
+from dasktop.tui.view.keys import NO_KEYMAP, SCREEN, Keymap
+from dasktop.tui.view.panels import NEEDS, NONE, Panels, fit_panels, has_room, next_panels
 from dasktop.tui.view.row_menu import keys_for_row, why_no_job
 from dasktop.tui.view.rows import AskingRow, IdleRow, ThreadRow, WorkerRow, name_of
-from dasktop.tui.view.why_not import NOT_RECORDED, READ_ONLY, REPLAY_CHANGES_NOTHING, ids_of_key, why_not_here
+from dasktop.tui.view.why_not import CHANGES
 from dasktop.tui.view.workers import with_stale_workers
 from dasktop.tui.widgets.bindings import bindings
 from dasktop.tui.widgets.clipboard import copy
@@ -57,7 +55,6 @@ from dasktop.tui.widgets.status_line import StatusLine
 from dasktop.tui.widgets.terminal_app import TerminalApp
 
 _ON_TREE = frozenset({"filter", "sort", "reverse", "columns", "flat", "fold_all", "fold_to", "mark"})
-_CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 
 
 class DasktopApp(TreeActions, ScalingActions, FindingsApp):
@@ -304,20 +301,6 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         else:
             copy(text, self, self._status)
 
-    def on_header_chosen(self, message: Header.Chosen) -> None:
-        """Show the page of what was clicked."""
-        self._show_page_of(message.panel)
-
-    def on_panel_lines_chosen(self, message: PanelLines.Chosen) -> None:
-        """Show the page of the panel that was clicked."""
-        self._show_page_of(message.panel, message.task_name)
-
-    def _show_page_of(self, panel: PanelName, task_name: str | None = None) -> None:
-        if panel == "work":
-            self.action_work(task_name)
-        else:
-            self.action_history()
-
     def on_tree_table_opened(self) -> None:
         """Show the details of the row that was double-clicked."""
         self.action_details()
@@ -402,34 +385,6 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         for widget in (self._header, self._banner, self._panel_lines, self._details, self._status, self._key_line):
             widget.clear()
 
-    def on_key(self, event: events.Key) -> None:
-        """Sort by the column of a digit after the sort key; say why a key does nothing that does something in the tree.
-
-        Runs before Textual looks for a binding.
-        """
-        if self._numbered_sort.take(event.key):
-            event.stop()
-            event.prevent_default()
-            return
-        active = self.screen.active_bindings.get(event.key)
-        if active is not None:
-            if not active.enabled and active.binding.id in ("next_hit", "previous_hit"):
-                self.refuse(NO_SEARCH)
-            return
-        for key_id in ids_of_key(event.key, self._keys):
-            if why := self._why_nothing(event.key, key_id):
-                self.refuse(why)
-                return
-
-    def _why_nothing(self, key: str, key_id: str) -> str:
-        if self.screen is not self.screen_stack[0]:
-            return why_not_here(key, key_id)
-        if not self._banner.is_replay and self._read_only and key_id in _CHANGES:
-            return READ_ONLY
-        if self._banner.is_replay and key_id in _CHANGES | LIVE_ONLY:
-            return REPLAY_CHANGES_NOTHING if key_id in _CHANGES else NOT_RECORDED
-        return why_not_here(key, key_id) if self.screen.has_class("-details") else ""
-
     def action_change_interval(self, direction: int) -> None:
         """Poll dask more often (1) or less often (-1)."""
         self._feed.change_interval(direction)
@@ -492,7 +447,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable changes in read-only mode, and actions of the tree while the details are in its place."""
         del parameters
-        is_refused = self._read_only and action in _CHANGES
+        is_refused = self._read_only and action in CHANGES
         return not is_refused and not (self.screen.has_class("-details") and action in _ON_TREE)
 
     def action_give_up(self) -> None:

@@ -12,7 +12,7 @@ from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.view.dismissed import Dismissed
 from dasktop.tui.view.finding_actions import FindingAction, why_not
 from dasktop.tui.view.finding_rows import Place, places_to_look
-from dasktop.tui.view.keys import SCREEN, Keymap
+from dasktop.tui.view.keys import SCREEN
 from dasktop.tui.widgets.header import FindingsBanner
 
 if TYPE_CHECKING:
@@ -23,13 +23,16 @@ class FindingsApp(PagesApp):
     """The part of the app that shows findings."""
 
     _banner: FindingsBanner
-    _keys: Keymap
-    _read_only: bool
     _findings_view: "FindingsView | None" = None
 
     @cached_property
     def _dismissed(self) -> Dismissed:
         return Dismissed()
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this is a replay, without a running cluster."""
+        return self._banner.is_replay
 
     def show_findings_above_tree(self, snapshot: Snapshot) -> None:
         """Show those findings of a snapshot that are not dismissed."""
@@ -126,7 +129,7 @@ class FindingsApp(PagesApp):
                     self.call_later(self.run_action, SCREEN[key_id].action)
 
     def _why_not(self, action: FindingAction) -> str:
-        return why_not(action, read_only=self._read_only, is_replay=self._banner.is_replay)
+        return why_not(action, read_only=self._read_only, is_replay=self.is_replay)
 
     def _close_from(self, kind: type[Screen[None]]) -> None:
         """Close the first open page of a kind and those over it, so that each kind is open once."""

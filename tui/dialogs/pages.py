@@ -1,35 +1,30 @@
 """Opens the pages over the screen: help, findings, failed tasks, work, anatomy, script, commands. Imports each late."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from dasktop.collectors.model.jobs import workers_of, workers_with_jobs
 from dasktop.collectors.model.queries import ProfileOf
 from dasktop.collectors.model.snapshot import Snapshot, Worker
 from dasktop.collectors.model.thresholds import Thresholds
+from dasktop.tui.dialogs.unbound_keys import UnboundKeysApp
 from dasktop.tui.view.history import History
-from dasktop.tui.view.keys import Keymap
-from dasktop.tui.widgets.numbered_sort import MOST_COLUMNS, NumberedSort, numbered
+from dasktop.tui.view.panels import PanelName
+from dasktop.tui.widgets.header import Header
+from dasktop.tui.widgets.panels import PanelLines
 from dasktop.tui.widgets.queries import Queries
-from dasktop.tui.widgets.status_line import StatusLine
-from dasktop.tui.widgets.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from dasktop.tui.dialogs.sorted_page import SortedView
     from dasktop.tui.dialogs.work_page import WorkView
 
-N = TypeVar("N", bound=str)
 
-
-class PagesApp(TerminalApp):
+class PagesApp(UnboundKeysApp):
     """The part of the app that opens pages."""
 
     _queries: Queries
     _snapshot: Snapshot | None
     _history: History
     _thresholds: Thresholds
-    _keys: Keymap
     _work_view: "WorkView | None" = None
     _failures_view: "SortedView | None" = None
 
@@ -42,34 +37,6 @@ class PagesApp(TerminalApp):
     def selected_worker(self) -> Worker | None:
         """The worker of the selected row, if it is one or is below one."""
         raise NotImplementedError
-
-    def refuse(self, why: str) -> None:
-        """Say why a key does nothing, on the current screen."""
-        self.bell()
-        for status in self.screen.query(StatusLine):
-            status.show_result(why, "waiting")
-
-    @cached_property
-    def _numbered_sort(self) -> NumberedSort:
-        return NumberedSort()
-
-    def before_key(self) -> None:
-        """Clear the result of the previous key, and offer what it offered."""
-        self._numbered_sort.before_key()
-        for status in {*self.screen_stack[0].query(StatusLine), *self.screen.query(StatusLine)}:
-            status.next_key()
-
-    def offer_columns(self, names: Sequence[N], heads: Mapping[Any, str], sort: Callable[[N | None], None]) -> None:
-        """Let the next key, if it is a digit, sort by a column, or restore the default order; say which digits."""
-
-        def choose(number: int) -> None:
-            if number <= min(len(names), MOST_COLUMNS):
-                sort(names[number - 1] if number else None)
-            self.offer_columns(names, heads, sort)
-
-        self._numbered_sort.offer(choose)
-        for status in self.screen.query(StatusLine):
-            status.show_result(numbered(names, heads))
 
     def refuse_without_job(self) -> None:
         """Say why the selected row belongs to no job."""
@@ -113,6 +80,20 @@ class PagesApp(TerminalApp):
 
         if self._snapshot is not None:
             self.push_screen(HistoryPage(self._snapshot, self._history, self._glyphs, self._thresholds))
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """Show the page of what was clicked."""
+        self._show_page_of(message.panel)
+
+    def on_panel_lines_chosen(self, message: PanelLines.Chosen) -> None:
+        """Show the page of the panel that was clicked."""
+        self._show_page_of(message.panel, message.task_name)
+
+    def _show_page_of(self, panel: PanelName, task_name: str | None = None) -> None:
+        if panel == "work":
+            self.action_work(task_name)
+        else:
+            self.action_history()
 
     def action_anatomy(self) -> None:
         """Show the anatomy of the selected row's job."""
