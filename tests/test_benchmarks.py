@@ -12,7 +12,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 EXPECTED = {
     *("poll-time", "poll-bytes", "poll-with-work"),
-    *("threads", "sampler", "analysis", "analysis-growth", "analysis-50000"),
+    *("threads", "sampler", "analysis", "analysis-growth", "analysis-idle", "analysis-50000"),
     *("scontrol-processes", "slurm-rpcs", "cpu-steady", "terminal", "start", "snapshot", "recording", "redacting"),
     *("snapshot-folded", "snapshot-sorted", "snapshot-filtered", "snapshot-flat-sorted"),
     *("key-41000-rows", "key-41000-rows-growth", "key-50000-workers"),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from dasktop.collectors.model.job_states import read_state
 from dasktop.collectors.model.report import JobReport
@@ -155,13 +156,25 @@ def takes_results(worker: Worker) -> bool:
 
 
 def stranded_results(snapshot: Snapshot, leaving: Iterable[Worker]) -> int:
-    """Return how many results would certainly be lost if these workers left: all that they hold, or 0.
+    """Return how many results would certainly be lost if these workers left: all that they hold, or 0."""
+    return StrandedResults(snapshot).of(leaving)
 
-    It is not certain if another worker holds results too, since these may be copies.
-    """
-    leaving = tuple(leaving)
-    going = {worker.address for worker in leaving}
-    others = [worker for _, worker in workers_with_jobs(snapshot) if worker.address not in going]
-    if any(takes_results(worker) or worker.stored != 0 for worker in others):
-        return 0
-    return sum(worker.stored or 0 for worker in leaving)
+
+class StrandedResults:
+    """`stranded_results` of several groups of workers of one snapshot, without going through all workers for each."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def of(self, leaving: Iterable[Worker]) -> int:
+        """Return how many results would certainly be lost if these workers left, and no others."""
+        leaving = tuple(leaving)
+        if len(self._keepers) > len(self._keepers.intersection(worker.address for worker in leaving)):
+            return 0
+        return sum(worker.stored or 0 for worker in leaving)
+
+    @cached_property
+    def _keepers(self) -> frozenset[str]:
+        """The addresses of the workers that can take results, or may hold them: these may be copies."""
+        workers = (worker for _, worker in workers_with_jobs(self._snapshot))
+        return frozenset(worker.address for worker in workers if takes_results(worker) or worker.stored != 0)

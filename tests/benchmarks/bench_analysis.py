@@ -31,17 +31,18 @@ def rows(*, tiny: bool) -> Iterator[Row]:
     of_small, of_large = analysis_seconds(small, rounds), analysis_seconds(large, rounds)
     yield Row.of_time("analysis", of_large, yardstick(), 100)
     yield Row.of_ratio("analysis-growth", 1000 * of_large, "ms", "a tenth of the workers", 1000 * of_small, 11)
+    yield Row.of_time("analysis-idle", analysis_seconds(large, rounds, busy=False), yardstick(), 100)
     # Follows, if a poll and its analysis take less than the interval; half of it is for reading and decoding.
     yield Row.of_time("analysis-50000", analysis_seconds(largest, 2 if tiny else 3), yardstick(), 1000)
 
 
-def analysis_seconds(workers: int, rounds: int) -> float:
-    """Return the CPU seconds for one snapshot, as the median of some."""
+def analysis_seconds(workers: int, rounds: int, *, busy: bool = True) -> float:
+    """Return the CPU seconds for one snapshot, as a median; of idle jobs, about each of which there is a finding."""
     sources: tuple[Source, ...] = (source("dask"), source("slurm.queue"))
     history, findings_history = History(), FindingHistory()
     found = []
     gc.collect()
-    for tick, (dask_reading, slurm_reading) in enumerate(itertools.islice(readings(workers), rounds + 1)):
+    for tick, (dask_reading, slurm_reading) in enumerate(itertools.islice(readings(workers, busy=busy), rounds + 1)):
 
         def analyse(
             tick: int = tick, dask_reading: DaskReading = dask_reading, slurm_reading: SlurmReading = slurm_reading
@@ -56,12 +57,12 @@ def analysis_seconds(workers: int, rounds: int) -> float:
     return median(found[1:])
 
 
-def readings(workers: int) -> Iterator[tuple[DaskReading, SlurmReading]]:
-    """Yield readings of a busy cluster; from one to the next, as many workers change as send a heartbeat."""
+def readings(workers: int, *, busy: bool = True) -> Iterator[tuple[DaskReading, SlurmReading]]:
+    """Yield readings of a busy or an idle cluster; from one to the next, as many workers change as send a heartbeat."""
     chance = random.Random(1)
     jobs = [str(4000 + number) for number in range(-(-workers // WORKERS_OF_A_JOB))]
     named = {f"SLURMCluster-{number}": job_id for number, job_id in enumerate(jobs)}
-    shown = [_worker(number, jobs[number // WORKERS_OF_A_JOB]) for number in range(workers)]
+    shown = [_worker(number, jobs[number // WORKERS_OF_A_JOB], busy=busy) for number in range(workers)]
     slurm = SlurmReading(
         taken_at=NOW,
         jobs=tuple(
@@ -88,7 +89,7 @@ def readings(workers: int) -> Iterator[tuple[DaskReading, SlurmReading]]:
     beats = max(1, round(workers * POLL_SECONDS / (workers / 200 + 1)))
     while True:
         for number in chance.sample(range(workers), min(beats, workers)):
-            shown[number] = _beaten(shown[number], chance)
+            shown[number] = _beaten(shown[number], chance, busy=busy)
         yield replace(dask(*shown, job_ids=named), work=next(works)), slurm
 
 
@@ -96,7 +97,7 @@ def _node(number: int) -> str:
     return f"n{number:05}"
 
 
-def _worker(number: int, job_id: str) -> WorkerReading:
+def _worker(number: int, job_id: str, *, busy: bool) -> WorkerReading:
     job, index = divmod(number, WORKERS_OF_A_JOB)
     return worker(
         f"SLURMCluster-{job}-{index}",
@@ -111,9 +112,9 @@ def _worker(number: int, job_id: str) -> WorkerReading:
         memory_bytes=1 << 30,
         managed_bytes=1 << 29,
         spilled_bytes=0,
-        cpu_percent=280.0,
-        executing=3,
-        queued=4,
+        cpu_percent=280.0 if busy else 2.0,
+        executing=3 if busy else 0,
+        queued=4 if busy else 0,
         stored=20,
         last_seen_seconds=0.4,
         dask_version="2026.8.0",
@@ -121,11 +122,11 @@ def _worker(number: int, job_id: str) -> WorkerReading:
     )
 
 
-def _beaten(reading: WorkerReading, chance: random.Random) -> WorkerReading:
+def _beaten(reading: WorkerReading, chance: random.Random, *, busy: bool) -> WorkerReading:
     changed = replace(
         reading.worker,
         memory_bytes=(1 << 30) + 4096 * chance.randrange(100_000),
-        cpu_percent=round(chance.uniform(250, 300), 1),
+        cpu_percent=round(chance.uniform(250, 300) if busy else chance.uniform(0, 3), 1),
         stored=(reading.worker.stored or 0) + 1,
     )
     return replace(reading, worker=changed)

@@ -9,7 +9,7 @@ from dasktop.collectors.analysis.findings.phrases import (
     tasks_of,
 )
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
-from dasktop.collectors.model.jobs import command_id, ends_soon, runs_other_programs, stranded_results, workers_of
+from dasktop.collectors.model.jobs import StrandedResults, command_id, ends_soon, runs_other_programs, workers_of
 from dasktop.collectors.model.snapshot import Allocated, Job, Worker
 from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, whole_minutes
@@ -22,6 +22,7 @@ SOONER_IF_OTHERS_WAIT = 5
 @rule("walltime-ending", order=70, harm="lost")
 def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs that soon reach their time limit, with what runs in them."""
+    stranded = StrandedResults(context.snapshot)
     for job in context.running:
         if not ends_soon(job, context.thresholds) or not workers_of(job):
             continue
@@ -34,7 +35,7 @@ def walltime_ending(context: RuleContext) -> Iterator[PendingFinding]:
             severity="info" if is_empty else "warning",
             job_id=job.job_id,
             message=f"{job_name(job)} ends in {whole_minutes(job.time_left_seconds or 0)} with {what}",
-            advice=_keep_results(job, stranded_results(context.snapshot, _workers([job]))) + _other_programs_end([job]),
+            advice=_keep_results(job, stranded.of(workers_of(job))) + _other_programs_end([job]),
             extent=running,
         )
 
@@ -45,6 +46,7 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
     running = [job for job in context.running if workers_of(job)]
     idle = [job for job in running if _is_idle(context, job)]
     after_seconds = context.thresholds.idle_seconds
+    stranded = StrandedResults(context.snapshot)
     if len(idle) > 1 and len(idle) == len(running):
         granted = Allocated(
             cpus=sum_if_all_known(job.allocated.cpus for job in idle),
@@ -54,7 +56,7 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
         yield PendingFinding(
             severity="info",
             message=f"all {len(idle)} jobs have been idle{_for(context, None)} ({allocation_words(granted)} unused)",
-            advice=_release_all(stranded_results(context.snapshot, _workers(idle))) + _other_programs_end(idle),
+            advice=_release_all(stranded.of(_workers(idle))) + _other_programs_end(idle),
             job_ids=tuple(job.job_id for job in idle),
             extent=granted.cpus or len(idle),
             after_seconds=after_seconds,
@@ -69,7 +71,7 @@ def idle_allocation(context: RuleContext) -> Iterator[PendingFinding]:
             message=f"{job_name(job)} has been idle{_for(context, job.job_id)} "
             f"({allocation_words(job.allocated)} unused){meanwhile}",
             advice=f"dasktop scale --release {command_id(job)} releases it"
-            + _once_released(stranded_results(context.snapshot, _workers([job])))
+            + _once_released(stranded.of(workers_of(job)))
             + _other_programs_end([job]),
             extent=job.allocated.cpus or 1,
             after_seconds=_idle_seconds(context, others_wait=others_wait)
