@@ -170,7 +170,7 @@ def _job(entry: str, granted: Mapping[str, Resources]) -> QueuedJob | None:
     raw = fields(tuple(_LETTERS), job_id + separator + others, SEPARATOR)
     if raw is None or not is_job_id(job_id):
         return None
-    demands = dict(zip(_DEMANDS, needs, strict=False)) if len(needs) in (_FEWEST_DEMANDS, len(_DEMANDS)) else {}
+    demands = dict(zip(_DEMANDS, needs, strict=False)) if _FEWEST_DEMANDS <= len(needs) <= len(_DEMANDS) else {}
     named = {name: _value_or_none(clean_or_none(demands.get(name, ""))) for name in _DEMANDS}
     text = {name: clean_or_none(value) for name, value in raw.items() if name != "nodes"}
     state = text["state"]

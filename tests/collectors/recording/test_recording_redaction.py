@@ -26,6 +26,7 @@ from tests.support.snapshots import (
     ended,
     everyday,
     job,
+    pending,
     snapshot,
     source,
     task,
@@ -338,6 +339,29 @@ def test_unknown_flag_is_replaced():
     [redacted] = Redactor().redacted(snapshot([replace(ended(), state="RUNNING+ZEBRA")])).jobs
     assert redacted.state.startswith("RUNNING+")
     assert "ZEBRA" not in redacted.state
+
+
+def test_what_a_pending_job_insists_on_is_redacted():
+    waiting = pending(
+        nodes=("gpu7",),
+        excluded_nodes=("gpu7", "fat1"),
+        planned_nodes=("fat1",),
+        licenses="secretsolver:2",
+        gres="gres:gpu:h100:2",
+        dependency="afterok:4711(unfulfilled)",
+        reservation="secret-project",
+    )
+    (redacted,) = Redactor().redacted(snapshot([waiting])).jobs
+    assert redacted.excluded_nodes is not None
+    assert (redacted.excluded_nodes[0], redacted.excluded_nodes[1]) == (redacted.nodes[0], redacted.planned_nodes[0])
+    text = (
+        f"{redacted.excluded_nodes} {redacted.planned_nodes} {redacted.licenses} {redacted.gres} {redacted.reservation}"
+    )
+    assert not any(name in text for name in ("gpu7", "fat1", "secret", "h100"))
+    assert (redacted.dependency, redacted.gres is not None and redacted.gres[:9]) == (
+        "afterok:4711(unfulfilled)",
+        "gres:gpu:",
+    )
 
 
 def test_list_of_public_words_is_complete():
