@@ -127,6 +127,25 @@ async def test_panels_open_their_pages() -> None:
         assert isinstance(screen.app.screen, HistoryPage)
 
 
+async def test_double_click_on_what_happened_goes_to_its_job() -> None:
+    async with running((120, 40)) as screen:
+        await screen.show(with_everything())
+        await screen.press("slash", *"4709", "enter", "H")
+        page = screen.app.screen
+        assert isinstance(page, HistoryPage)
+        lines = lines_on(screen.app)
+        y, line = next((y, line) for y, line in enumerate(lines) if "job 4710" in line)
+        await screen.pilot.click(offset=(line.index("4710"), y))
+        assert screen.app.screen is page
+        await screen.pilot.click(offset=(5, 3), times=2)
+        assert screen.app.screen is page, "nothing is there"
+        await screen.pilot.click(offset=(line.index("4710"), y), times=2)
+        await screen.pilot.pause()
+        assert screen.app.screen is screen.base
+        assert screen.app._tree.table.selected.job.job_id == "4710"
+        assert not screen.app._tree.view.pattern
+
+
 async def test_header_opens_what_panels_would_show() -> None:
     async with running((80, 24)) as screen:
         await screen.show(with_everything())

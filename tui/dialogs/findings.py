@@ -17,6 +17,7 @@ from dasktop.tui.widgets.header import FindingsBanner
 
 if TYPE_CHECKING:
     from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsView
+    from dasktop.tui.dialogs.history_page import HistoryPage
 
 
 class FindingsApp(PagesApp):
@@ -47,6 +48,19 @@ class FindingsApp(PagesApp):
     def go_to_finding(self, finding: Finding) -> bool:
         """Select the first row of the tree that a finding is about; return whether there is one."""
         raise NotImplementedError
+
+    def go_to_job(self, job_id: str) -> bool:
+        """Select the row of a job in the tree; return whether there is one."""
+        raise NotImplementedError
+
+    def on_history_page_go_to(self, message: "HistoryPage.GoTo") -> None:
+        """Go to a job; else say why not."""
+        if message.job_id is None:
+            self.refuse("its job is unknown")
+        elif self.go_to_job(message.job_id):
+            self._close_pages()
+        else:
+            self.refuse(f"job {message.job_id} is not listed any more")
 
     def ask_to_apply(self, target: Target) -> None:
         """Show the plan for a target, and carry it out if the user confirms."""

@@ -27,7 +27,7 @@ from dasktop.tui.view.filtering import (
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, OUTSIDE, AskingRow, IdleRow, JobRow, Key, Row, WorkerRow
-from dasktop.tui.view.selection import next_place, places_of
+from dasktop.tui.view.selection import next_place, places_of, places_of_job
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.view.visible_rows import shows_tasks, visible_rows
 from dasktop.tui.view.workers import longest_running
@@ -328,10 +328,17 @@ class TreeController:
         bool
             Whether there is such a row.
         """
+        return self._go_to_first(lambda rows: places_of([finding], rows))
+
+    def go_to_job(self, job_id: str) -> bool:
+        """Select the row of a job as `go_to_finding` does; return whether there is one."""
+        return self._go_to_first(lambda rows: places_of_job(job_id, rows))
+
+    def _go_to_first(self, places_in: Callable[[list[Row]], list[tuple[Key, ...]]]) -> bool:
         if self._snapshot is None:
             return False
         for view in (self.view, self.view._replace(pattern="")):
-            places = places_of([finding], self._rows_of(apply_view(self._snapshot, view), lambda _: True))
+            places = places_in(self._rows_of(apply_view(self._snapshot, view), lambda _: True))
             if not places:
                 continue
             if view != self.view:
@@ -423,6 +430,10 @@ class TreeActions(PagesApp):
     def go_to_finding(self, finding: Finding) -> bool:
         """Select the first row that a finding is about; return whether there is one."""
         return self._tree.go_to_finding(finding)
+
+    def go_to_job(self, job_id: str) -> bool:
+        """Select the row of a job; return whether there is one."""
+        return self._tree.go_to_job(job_id)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
         """Fold or unfold one row."""

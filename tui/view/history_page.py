@@ -11,7 +11,7 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import fit, printable, wrap
 from dasktop.tui.draw.times import local
 from dasktop.tui.view.gauges import Pasts
-from dasktop.tui.view.happenings import MARKS, happenings
+from dasktop.tui.view.happenings import MARKS, Happening, happenings
 from dasktop.tui.view.history_panel import graph_place, history_lines, minutes_shown
 
 _FEWEST_GRAPH_LINES, _MOST_GRAPH_LINES = 9, 33
@@ -29,12 +29,24 @@ def history_page_lines(
     high = max(_FEWEST_GRAPH_LINES, min(_MOST_GRAPH_LINES, lines * 2 // 3))
     content = history_lines(snapshot, pasts, cells, high, glyphs, thresholds)
     content += [_axis(snapshot, pasts, cells), [], cropped(_legend(), cells), []]
-    for happening in nlargest(_MOST_LISTED, happenings(snapshot), key=lambda one: one.at):
-        mark = MARKS[happening.kind]
-        first, *more = wrap(printable(happening.words), max(1, cells - _TIME_CELLS)) or [""]
-        head = [Piece(f"{local(happening.at):%H:%M:%S} ", "quiet"), Piece(f"{mark.character} ", mark.role)]
-        content += [[*head, Piece(first)], *([Piece(" " * _TIME_CELLS + text)] for text in more)]
+    content += [line for happening in _listed(snapshot) for line in _lines_of(happening, cells)]
     return [[Piece(glyphs.encode(text), role) for text, role in line] for line in content]
+
+
+def happenings_at_end(snapshot: Snapshot, cells: int) -> list[Happening]:
+    """Return what each of the last lines of the page tells; the lines above them are graphs and their legend."""
+    return [happening for happening in _listed(snapshot) for _ in _lines_of(happening, cells)]
+
+
+def _listed(snapshot: Snapshot) -> list[Happening]:
+    return nlargest(_MOST_LISTED, happenings(snapshot), key=lambda one: one.at)
+
+
+def _lines_of(happening: Happening, cells: int) -> list[list[Piece]]:
+    mark = MARKS[happening.kind]
+    first, *more = wrap(printable(happening.words), max(1, cells - _TIME_CELLS)) or [""]
+    head = [Piece(f"{local(happening.at):%H:%M:%S} ", "quiet"), Piece(f"{mark.character} ", mark.role)]
+    return [[*head, Piece(first)], *([Piece(" " * _TIME_CELLS + text)] for text in more)]
 
 
 def _axis(snapshot: Snapshot, pasts: Pasts, cells: int) -> list[Piece]:
