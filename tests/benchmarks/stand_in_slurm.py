@@ -34,9 +34,9 @@ def letters(job: dict, epoch: bool) -> dict[str, str]:
         "%n": "",
         "%f": "(null)",
         "%T": "RUNNING",
-        "%C": "12",
+        "%C": "64",
         "%D": "1",
-        "%m": "16G",
+        "%m": "128G",
         "%b": "N/A",
         "%l": "8:00:00",
         "%V": moment(started_at - 60),
@@ -56,7 +56,7 @@ def letters(job: dict, epoch: bool) -> dict[str, str]:
 def squeue(arguments: list[str], queue: list[dict]) -> str:
     """Return the output of squeue."""
     if "-O" in arguments:
-        return "".join(f"{job['id']:<30}{'cpu=12,mem=16G,node=1':<400}\n" for job in queue)
+        return "".join(f"{job['id']:<30}{'cpu=64,mem=128G,node=1':<400}\n" for job in queue)
     form = arguments[arguments.index("-o") + 1]
     epoch = os.environ.get("SLURM_TIME_FORMAT") == "%s"
     lines = []
