@@ -28,7 +28,7 @@ MOST_GONE = 100
 """The number of workers that left to list, the newest first."""
 
 
-class AnyRow(Struct, frozen=True, kw_only=True):
+class AnyRow(Struct, frozen=True, kw_only=True, gc=False):
     """What all lines of a tree have."""
 
     key: Key
