@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 from textual.pilot import Pilot
 
-from dasktop.collectors.model.snapshot import Snapshot
+from dasktop.collectors.model.snapshot import Job, Snapshot
 from dasktop.tui.app import DasktopApp
 from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.view.filtering import View
@@ -91,13 +91,32 @@ async def deliver(feed: FakeFeed, shown: Snapshot, pilot: Pilot[Any]) -> None:
 
 def snapshots(jobs: int, workers_of_a_job: int) -> Iterator[Snapshot]:
     """Yield snapshots of a busy cluster, in which all values change."""
-    both = [
-        snapshot([busy_job(str(4000 + job), job + moved, workers_of_a_job) for job in range(jobs)]) for moved in (0, 1)
-    ]
+    first = [busy_job(str(4000 + job), job, workers_of_a_job) for job in range(jobs)]
+    both = [snapshot(first), snapshot([_moved(job) for job in first])]
     tick = 0
     while True:
         yield replace(both[tick % 2], taken_at=TAKEN_AT + timedelta(seconds=POLL_SECONDS * tick))
         tick += 1
+
+
+def _moved(job: Job) -> Job:
+    """Return a job with the same workers and other values."""
+    [task] = job.tasks
+    workers = tuple(
+        replace(
+            worker,
+            cpu_percent=((worker.cpu_percent or 0.0) + 37.0) % 300,
+            memory_bytes=(worker.memory_bytes or 0) + (64 << 20),
+            executing=((worker.executing or 0) + 1) % 4,
+        )
+        for worker in task.workers
+    )
+    used = replace(
+        job.used,
+        cpu_percent=sum(worker.cpu_percent or 0 for worker in workers),
+        memory_bytes=sum(worker.memory_bytes or 0 for worker in workers),
+    )
+    return replace(job, tasks=(replace(task, workers=workers),), used=used)
 
 
 @cache

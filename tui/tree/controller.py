@@ -1,6 +1,6 @@
 """Decides what the tree shows: rows, order, folds, marks and selection; and the app's actions on it. Draws nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -25,6 +25,7 @@ from dasktop.tui.view.filtering import (
     with_whole_figures,
 )
 from dasktop.tui.view.folds import THREADS, Folds
+from dasktop.tui.view.row_list import RowList
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, OUTSIDE, AskingRow, IdleRow, JobRow, Key, Row, WorkerRow
 from dasktop.tui.view.selection import next_place, places_of, places_of_job
@@ -138,22 +139,21 @@ class TreeController:
             self._feed.watch_threads(watched)
         self._follow()
 
-    def _rows(self, filtered: FilteredSnapshot) -> list[Row]:
+    def _rows(self, filtered: FilteredSnapshot) -> RowList:
         context, folds = filtered.context, self._folds
-        unfolds_workers = folds.unfolds_workers
 
         def is_unfolded(key: Key) -> bool:
-            if key[0] == "worker":  # there are thousands, and no filter unfolds them
-                return unfolds_workers and folds.is_unfolded(key)
             return key in context or folds.is_unfolded(key, by_default=unfolds_by_default(key))
 
         def unfolds_by_default(key: Key) -> bool:
             """Return whether a row unfolds by default because a filter is active: groups do."""
             return bool(self.view.pattern) and (key in (EARLIER, LEFT, OTHERS, OUTSIDE) or key[0] == "array")
 
-        return self._rows_of(filtered, is_unfolded)
+        return self._rows_of(filtered, is_unfolded, folds_workers=not folds.unfolds_workers)
 
-    def _rows_of(self, filtered: FilteredSnapshot, is_unfolded: Callable[[Key], bool]) -> list[Row]:
+    def _rows_of(
+        self, filtered: FilteredSnapshot, is_unfolded: Callable[[Key], bool], *, folds_workers: bool = False
+    ) -> RowList:
         whole = {job.job_id: job for job in self._snapshot.jobs} if self._snapshot is not None else {}
         rows = visible_rows(
             filtered.snapshot,
@@ -163,10 +163,11 @@ class TreeController:
             flat_order=flat_order(self.view),
             keeps_order=self.view.sort is not None,
             thresholds=self._thresholds,
+            folds_workers=folds_workers,
         )
         if self._snapshot is None or not self.view.pattern:
             return rows
-        return list(with_whole_figures(rows, self._snapshot))
+        return rows.with_others(with_whole_figures(rows.not_folded_workers(), self._snapshot))
 
     # -- view
 
@@ -334,7 +335,7 @@ class TreeController:
         """Select the row of a job as `go_to_finding` does; return whether there is one."""
         return self._go_to_first(lambda rows: places_of_job(job_id, rows))
 
-    def _go_to_first(self, places_in: Callable[[list[Row]], list[tuple[Key, ...]]]) -> bool:
+    def _go_to_first(self, places_in: Callable[[Sequence[Row]], list[tuple[Key, ...]]]) -> bool:
         if self._snapshot is None:
             return False
         for view in (self.view, self.view._replace(pattern="")):
@@ -383,9 +384,10 @@ class TreeController:
         return sorted(self.marked) or ([selected] if selected is not None else [])
 
 
-def _unfolded_workers(rows: Iterable[Row]) -> frozenset[str]:
+def _unfolded_workers(rows: RowList) -> frozenset[str]:
     """Return the addresses of the workers whose threads are shown."""
-    return frozenset(row.worker.address for row in rows if row.unfolded and isinstance(row, WorkerRow))
+    shown = rows.not_folded_workers()
+    return frozenset(row.worker.address for row in shown if row.unfolded and isinstance(row, WorkerRow))
 
 
 class TreeActions(PagesApp):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from dasktop.collectors.model.jobs import job_ids_of, worker_names_of
 from dasktop.collectors.model.snapshot import Finding
+from dasktop.tui.view.row_list import RowList
 from dasktop.tui.view.rows import AnyRow, JobRow, Key, Row, WorkerRow
 
 
@@ -19,7 +20,8 @@ def reselect(old: Sequence[AnyRow], index: int, new: Sequence[AnyRow]) -> int:
         return 0
     if index < len(new) and new[index].key == old[index].key:
         return index
-    places = {row.key: place for place, row in enumerate(new)}
+    keys = new.keys() if isinstance(new, RowList) else (row.key for row in new)
+    places = {key: place for place, key in enumerate(keys)}
     for key in _candidates(old, index):
         if key in places:
             return places[key]
@@ -31,7 +33,7 @@ def _candidates(rows: Sequence[AnyRow], index: int) -> Iterable[Key]:
     row: AnyRow | None = rows[index]
     while row is not None:
         yield row.key
-        yield from (other.key for other in rows[index + 1 :] if other.parent == row.parent)
+        yield from (rows[place].key for place in range(index + 1, len(rows)) if rows[place].parent == row.parent)
         yield from (rows[place].key for place in range(index - 1, -1, -1) if rows[place].parent == row.parent)
         row, index = _parent(rows, row, index)
 

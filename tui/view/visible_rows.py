@@ -1,7 +1,7 @@
 """Makes the list of tree rows from a snapshot and the folds. Pure; makes no rows below a folded one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -9,6 +9,7 @@ from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker, WorkerEvent
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.view.left_workers import left_workers
+from dasktop.tui.view.row_list import FlatWorkers, FoldedWorkers, RowList
 from dasktop.tui.view.rows import (
     EARLIER,
     LEFT,
@@ -49,7 +50,8 @@ def visible_rows(
     keeps_order: bool = False,
     thresholds: Thresholds = DEFAULTS,
     has_task_rows: Callable[[Job], bool] = shows_tasks,
-) -> list[Row]:
+    folds_workers: bool = False,
+) -> RowList:
     """Return the rows in display order.
 
     The cluster's jobs come first (running, pending, ended; each by id; those that ended long ago in one group), then
@@ -70,13 +72,19 @@ def visible_rows(
         Whether to keep the order of the snapshot's jobs.
     has_task_rows
         Returns whether a job has rows for its tasks; for a filtered snapshot, of which tasks may have been removed.
+    folds_workers
+        Whether all workers are folded: `is_unfolded` is not asked, and their rows are made when they are looked at.
     """
     ours, others = split_jobs(snapshot, keeps_order=keeps_order)
-    rows: list[Row] = []
+    rows = RowList(folds_workers=folds_workers)
     if is_flat:
         placed = [(worker, task, job.job_id) for job in ours for task in job.tasks for worker in task.workers]
         unplaced = [(worker, None, None) for worker in snapshot.unplaced_workers]
-        for worker, task, job_id in flat_order([*placed, *unplaced]):
+        ordered = flat_order([*placed, *unplaced])
+        if folds_workers:
+            rows.append(FlatWorkers(tuple(ordered)))
+            return rows
+        for worker, task, job_id in ordered:
             _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
         return rows
     recent, earlier = split_earlier(snapshot, ours, thresholds)
@@ -141,7 +149,7 @@ def _order(job: Job) -> tuple[int, bool, int, str]:
 
 
 def _add_jobs(
-    rows: list[Row],
+    rows: RowList,
     jobs: Iterable[Job],
     parent: Key | None,
     depth: int,
@@ -167,7 +175,7 @@ def _add_jobs(
 
 
 def _add_job(
-    rows: list[Row],
+    rows: RowList,
     job: Job,
     parent: Key | None,
     depth: int,
@@ -202,14 +210,17 @@ def keyed_tasks(job: Job) -> Iterator[tuple[Key, Task]]:
 
 
 def _add_workers(
-    rows: list[Row],
-    workers: Iterable[Worker],
+    rows: RowList,
+    workers: Sequence[Worker],
     parent: Key | None,
     task: Task | None,
     depth: int,
     is_unfolded: Callable[[Key], bool],
     job_id: str | None = None,
 ) -> None:
+    if rows.folds_workers:
+        rows.append(FoldedWorkers(workers, task, job_id, parent, depth))
+        return
     for worker in workers:
         key: Key = ("worker", worker.address)
         unfolded = is_unfolded(key)
