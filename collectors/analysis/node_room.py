@@ -24,6 +24,8 @@ def _lacks(job: Job, node: FreeNode) -> Iterator[str]:
         yield "not a required node"
     if node.name in (job.excluded_nodes or ()):
         yield "excluded"
+    if node.is_planned and node.name not in job.planned_nodes:
+        yield "planned for another job"
     wanted = job.required_features
     if wanted is not None and _ALL_OF.fullmatch(wanted):
         missing = set(wanted.split("&")) - set((node.features or "").split(","))

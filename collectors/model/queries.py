@@ -65,6 +65,8 @@ class FreeNode(Record, frozen=True, kw_only=True):
     gpus: int | None = None
     is_idle: bool | None = None
     """Whether no job has a part of it."""
+    is_planned: bool = False
+    """Whether SLURM plans to start a pending job on it; until then, others may run there if they end early enough."""
 
 
 class QueuePlace(Record, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ def total_cost(ends: Sequence[WorkerEvent]) -> str:
     """Return what it cost that these workers ended, as far as known; empty if nothing is known."""
     results = sum_of_known(end.results_lost for end in ends)
     parts = (
-        tasks_words(ends, "them"),
+        tasks_words(ends, "it" if len(ends) == 1 else "them"),
         f"{counted(results, 'result')} lost" if results else "",
     )
     return "; ".join(filter(None, parts))

@@ -33,8 +33,8 @@ _WIDTHS = {
     "Features": 200,
 }
 _PARTITIONS = re.compile(r"[\w.+:][\w.+:,-]*")
-# Jobs can start there; ``~``: powered down, SLURM resumes it. Other marks: not responding, planned, rebooting.
-_USABLE = re.compile(r"(?:idle|mix)~?")
+# Jobs can start there; ``~``: powered down, SLURM resumes it; ``-``: planned. Other marks: not responding, rebooting.
+_USABLE = re.compile(r"(?:idle|mix|plnd)[~-]?")
 _CPUS = re.compile(r"[0-9]+/([0-9]+)/[0-9]+/[0-9]+", re.ASCII)
 _INDEXES = re.compile(r"\([^)]*\)")
 _MIB = 1 << 20
@@ -65,7 +65,8 @@ def parse_free_nodes(text: str) -> tuple[FreeNode, ...]:
             memory_bytes=memory_bytes,
             features=clean_or_none(row["Features"].replace("(null)", "")),
             gpus=_free_gpus(row["Gres"], row["GresUsed"]),
-            is_idle=row["StateCompact"].startswith("idle"),
+            is_idle=not row["StateCompact"].startswith("mix"),
+            is_planned=row["StateCompact"].startswith("plnd") or row["StateCompact"].endswith("-"),
         )
     return tuple(found.values())
 

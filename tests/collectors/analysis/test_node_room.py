@@ -52,6 +52,12 @@ def test_what_is_uncertain_is_not_said(job: Job) -> None:
     assert lacks(job, NODE) == ()
 
 
+def test_planned_node_is_for_the_job_that_is_planned_there() -> None:
+    planned = replace(NODE, is_planned=True)
+    assert lacks(waiting(), planned) == ("planned for another job",)
+    assert lacks(waiting(planned_nodes=("n1",)), planned) == ()
+
+
 def test_unknown_amounts_of_a_node_prove_nothing() -> None:
     unknown = replace(NODE, memory_bytes=None, gpus=None, is_idle=None)
     assert lacks(waiting(memory_bytes=99 * GIB, gpus=4, is_exclusive=True), unknown) == ()

@@ -50,11 +50,16 @@ def test_powered_down_node_is_free():
     assert [node.name for node in parse_free_nodes(row(state="idle~"))] == ["n1"]
 
 
-@pytest.mark.parametrize(
-    "state", ["alloc", "drain", "drng", "down*", "idle*", "mix-", "plnd", "maint", "resv", "idle@"]
-)
+@pytest.mark.parametrize("state", ["alloc", "drain", "drng", "down*", "idle*", "maint", "resv", "idle@"])
 def test_unusable_nodes_are_skipped(state):
     assert parse_free_nodes(row(state=state)) == ()
+
+
+@pytest.mark.parametrize(("state", "is_idle"), [("plnd", True), ("mix-", False), ("idle-", True)])
+def test_planned_nodes_are_told_from_others(state, is_idle):
+    """22.05 shows an idle node that is planned for a pending job as ``plnd``."""
+    (node,) = parse_free_nodes(row(state=state))
+    assert (node.is_planned, node.is_idle) == (True, is_idle)
 
 
 def test_unknown_memory_stays_unknown():
