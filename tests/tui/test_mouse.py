@@ -227,7 +227,7 @@ async def test_menus_of_pages_offer_what_applies() -> None:
     async with running((120, 40)) as screen:
         await screen.show(with_everything())
         await screen.press("W", "j", "M")
-        assert listed(screen) == ["details", "profile"]
+        assert listed(screen) == ["details", "call_stack", "profile"]
         await screen.press("escape", "q", "E", "M")
         assert listed(screen) == ["details", "fold"]
         await screen.press("space")

@@ -28,7 +28,9 @@ def with_work() -> Snapshot:
 @pytest.mark.parametrize(
     ("page", "key", "words"),
     [
-        ("W", "t", "t does nothing on this page; in the tree: show the call stack of the selected thread or worker"),
+        ("W", "A", "A does nothing on this page; in the tree: compare what the job requested"),
+        ("W", "t", "no task name selected: unfold the computation and select one"),
+        ("E", "t", "t does nothing on this page; in the tree: show the call stack of the selected thread or worker"),
         ("E", "c", "c does nothing on this page; in the tree: choose columns and their order"),
         ("F", "A", "A does nothing on this page; in the tree: compare what the job requested"),
         ("H", "plus", "+ does nothing on this page; in the tree: add a job"),

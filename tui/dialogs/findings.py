@@ -13,11 +13,13 @@ from dasktop.tui.view.dismissed import Dismissed
 from dasktop.tui.view.finding_actions import FindingAction, why_not
 from dasktop.tui.view.finding_rows import Place, places_to_look
 from dasktop.tui.view.keys import SCREEN
+from dasktop.tui.view.why_not import NOT_RECORDED
 from dasktop.tui.widgets.header import FindingsBanner
 
 if TYPE_CHECKING:
     from dasktop.tui.dialogs.findings_page import FindingsPage, FindingsView
     from dasktop.tui.dialogs.history_page import HistoryPage
+    from dasktop.tui.dialogs.work_page import WorkPage
 
 
 class FindingsApp(PagesApp):
@@ -61,6 +63,20 @@ class FindingsApp(PagesApp):
             self._close_pages()
         else:
             self.refuse(f"job {message.job_id} is not listed any more")
+
+    def go_to_worker(self, address: str) -> bool:
+        """Select the row of a worker in the tree; return whether there is one."""
+        raise NotImplementedError
+
+    def on_work_page_call_stack_wanted(self, message: "WorkPage.CallStackWanted") -> None:
+        """Go to a worker, and request the call stack of its longest running task; else say why not."""
+        if self.is_replay:
+            self.refuse(NOT_RECORDED)
+        elif self.go_to_worker(message.address):
+            self._close_pages()
+            self.call_later(self.run_action, SCREEN["call_stack"].action)
+        else:
+            self.refuse("its worker is not listed any more")
 
     def ask_to_apply(self, target: Target) -> None:
         """Show the plan for a target, and carry it out if the user confirms."""

@@ -16,6 +16,7 @@ from dasktop.tui.dialogs.sorted_page import SortedTablePage, SortedView
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.prose import Section
+from dasktop.tui.draw.text_width import printable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap
@@ -164,9 +165,17 @@ class WorkPage(SortedTablePage[WorkRow]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bound(failures="app.failures", profile="app.profile"),
+        *bound(failures="app.failures", profile="app.profile", call_stack="call_stack"),
     ]
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
+
+    class CallStackWanted(Message):
+        """The user wants the call stack of the longest running task of the worker at this address."""
+
+        def __init__(self, address: str) -> None:
+            super().__init__()
+            self.address = address
+
     EXPLAINED = MEANINGS
 
     def __init__(
@@ -235,9 +244,25 @@ class WorkPage(SortedTablePage[WorkRow]):
 
     def keys_for(self, row: WorkRow) -> Sequence[str]:
         """Return the ids of the keys that apply to a row."""
-        of_name = ("profile",) if isinstance(row, NameRow) else ()
+        of_name = ("call_stack", "profile") if isinstance(row, NameRow) else ()
         failures = ("failures",) if any(number_in(row.states, word) for word in FAILED) else ()
         return (*super().keys_for(row), *of_name, *failures)
+
+    def words_for(self, key_id: str) -> str:
+        """Return what a key does to the selected row, by id."""
+        return "show the call stack of its longest running task" if key_id == "call_stack" else ""
+
+    def action_call_stack(self) -> None:
+        """Request the call stack of the longest running task of the selected name, or say why not."""
+        work, name = self._snapshot.work, self.selected_task_name
+        running = (work.running if work is not None else None) or ()
+        addresses = [(task.seconds, task.address) for task in running if task.task_name == name and task.address]
+        if name is None:
+            self.refuse("no task name selected: unfold the computation and select one")
+        elif not addresses:
+            self.refuse(f"no worker is known that runs a task of {printable(name)}")
+        else:
+            self.post_message(self.CallStackWanted(max(addresses)[1]))
 
     def select_at_first(self) -> None:
         """Select the wanted task name; if findings are about it, with details, which have these."""

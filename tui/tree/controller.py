@@ -28,7 +28,7 @@ from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_list import RowList
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, OUTSIDE, AskingRow, IdleRow, JobRow, Key, Row, WorkerRow
-from dasktop.tui.view.selection import next_place, places_of, places_of_job
+from dasktop.tui.view.selection import next_place, places_of, places_of_job, places_of_key
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.view.visible_rows import shows_tasks, visible_rows
 from dasktop.tui.view.workers import longest_running
@@ -335,6 +335,10 @@ class TreeController:
         """Select the row of a job as `go_to_finding` does; return whether there is one."""
         return self._go_to_first(lambda rows: places_of_job(job_id, rows))
 
+    def go_to_worker(self, address: str) -> bool:
+        """Select the row of a worker as `go_to_finding` does; return whether there is one."""
+        return self._go_to_first(lambda rows: places_of_key(("worker", address), rows))
+
     def _go_to_first(self, places_in: Callable[[Sequence[Row]], list[tuple[Key, ...]]]) -> bool:
         if self._snapshot is None:
             return False
@@ -436,6 +440,10 @@ class TreeActions(PagesApp):
     def go_to_job(self, job_id: str) -> bool:
         """Select the row of a job; return whether there is one."""
         return self._tree.go_to_job(job_id)
+
+    def go_to_worker(self, address: str) -> bool:
+        """Select the row of a worker; return whether there is one."""
+        return self._tree.go_to_worker(address)
 
     def on_tree_table_fold_chosen(self, message: TreeTable.FoldChosen) -> None:
         """Fold or unfold one row."""

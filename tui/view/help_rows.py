@@ -134,6 +134,7 @@ WORK: HelpGroups = (
         _row("toggle_details"),
         _row("failures"),
         _row("findings"),
+        _row("call_stack", description="show the call stack of its longest running task"),
     ),
     (
         _row("filter", description="filter: text, regex, !exclude, state:failed"),

@@ -261,7 +261,7 @@ TOGETHER: Mapping[str, tuple[str, ...]] = {
     "a text": (*MOVES, *TEXT, "job_script", "refresh", *_IN_DIALOGS),
     "the work page": (
         *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),
-        *("failures", "findings", "pause", "profile", "refresh", *_IN_DIALOGS),
+        *("failures", "findings", "pause", "profile", "call_stack", "refresh", *_IN_DIALOGS),
     ),
     "the failures page": (
         *(*MOVES, *TREE, "filter", "sort", "reverse", "fold_all", "to_jobs", "to_tasks", "details", "toggle_details"),

@@ -82,9 +82,14 @@ def places_of(findings: Iterable[Finding], rows: Sequence[Row]) -> list[tuple[Ke
 def places_of_job(job_id: str, rows: Sequence[Row]) -> list[tuple[Key, ...]]:
     """Return the path of the row of a job or, without such a row, of its first worker; empty: it is not listed."""
     of_job = [row for row in rows if row.of_job == job_id]
-    parents = {row.key: row.parent for row in rows}
     found = next((row for row in of_job if isinstance(row, JobRow)), next(iter(of_job), None))
-    return [_path(found.key, parents)] if found is not None else []
+    return places_of_key(found.key, rows) if found is not None else []
+
+
+def places_of_key(key: Key, rows: Sequence[Row]) -> list[tuple[Key, ...]]:
+    """Return the path of the row with a key; empty: there is none."""
+    parents = {row.key: row.parent for row in rows}
+    return [_path(key, parents)] if key in parents else []
 
 
 def next_place(

@@ -18,8 +18,9 @@ from dasktop.tui.view.summary import summary_lines
 from dasktop.tui.view.work import eta_text, rate_text, segments
 from dasktop.tui.widgets.details_pane import DetailsPane
 from tests.support.screen import Screen, running
+from tests.support.screen_text import lines_on
 from tests.support.snapshots import TAKEN_AT, everyday
-from tests.support.work import computation, task_name, work
+from tests.support.work import computation, running_task, task_name, work
 
 ETA = Eta(earliest=TAKEN_AT + timedelta(minutes=5), latest=TAKEN_AT + timedelta(minutes=9), based_on="the rate")
 BUSY = work(progress=Progress(done=6120, total=9900, failed=3, blocked=0), rate_per_second=14.2, eta=ETA)
@@ -229,3 +230,27 @@ async def test_only_visible_rows_are_drawn() -> None:
         assert len(set(seen)) <= table.size.height
         await screen.press("G")
         assert table_of(screen)[-1].split()[0] == "name1999"
+
+
+async def test_call_stack_of_the_longest_running_task_of_a_name() -> None:
+    first, second = everyday().jobs[0].tasks[0].workers[:2]
+    tasks = (
+        running_task(address=first.address, seconds=3.0),
+        running_task("b", address=second.address, seconds=9.0),
+        running_task("c", task_name="other", address=first.address, seconds=99.0),
+    )
+    async with running((120, 40)) as screen:
+        await screen.show(replace(everyday(), work=work(running=tasks)))
+        await screen.press("W", "t")
+        assert "no task name selected" in "\n".join(lines_on(screen.app))
+        await screen.press("down", "t")
+        assert screen.app.screen is screen.base
+        assert screen.app._tree.table.selected.worker.address == second.address
+        assert f"reading the threads of worker {second.name}" in "\n".join(lines_on(screen.app))
+        await screen.show(replace(everyday(), work=work(running=())))
+        await screen.press("W", "down", "t")
+        assert "no worker is known that runs a task of regrid" in "\n".join(lines_on(screen.app))
+        screen.app._banner.is_replay = True
+        await screen.show(replace(everyday(), work=work(running=tasks)))
+        await screen.press("t")
+        assert "this is a replay: not recorded" in "\n".join(lines_on(screen.app))
