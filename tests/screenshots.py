@@ -41,10 +41,12 @@ class Picture(NamedTuple):
 
     columns: int
     lines: int
+    theme: str | None = None
+    """``None``: the default one."""
 
 
 PICTURES = {
-    "tree": Picture(124, 42),
+    "overview": Picture(124, 42, "dark"),
     "beside": Picture(150, 29),
     "work": Picture(112, 15),
     "anatomy": Picture(112, 18),
@@ -63,8 +65,10 @@ async def draw(name: str) -> str:
     time.tzset()
     scene, picture = SCENES[name], PICTURES[name]
     app = app_for(scene)
-    async with app.run_test(size=picture, notifications=True) as pilot:
-        await play(pilot, scene, recorded())
+    if picture.theme is not None:
+        app.theme = picture.theme
+    async with app.run_test(size=(picture.columns, picture.lines), notifications=True) as pilot:
+        await play(pilot, scene, recorded(scene.run))
         return screenshot_of(app)
 
 

@@ -30,6 +30,7 @@ from tests.support.work import climate_work, failed_work
 
 RECORDINGS = Path(__file__).parents[1] / "fixtures" / "recordings"
 RUN = RECORDINGS / "run.ndjson.gz"
+DOWNSCALING = RECORDINGS / "climate.ndjson.gz"
 SCRIPT = RECORDINGS / "job_script.sh"
 LOG = RECORDINGS / "dask-worker.err"
 LOG_IN_SLURM = "/home/ada/climate/logs/dask-worker-{}.err"
@@ -50,6 +51,8 @@ class Scene(NamedTuple):
     """The number of points in the graphs of the header, if the scene must wait for them."""
     reads_log: bool = False
     """Whether details end with the log, where there is room: it is read when the next snapshot arrives."""
+    run: Path = RUN
+    """The recorded run that is shown."""
 
 
 TO_BUSY_WORKER = ("3", "g", "down", "down")
@@ -57,6 +60,7 @@ TO_KILLED_JOB = ("n", "n")
 TO_LONG_TASKS = ("down",) * 5
 TO_PAUSED_WORKER = ("n",)
 SCENES = {
+    "overview": Scene(("1",), ("11 climate", "RUNNING"), run=DOWNSCALING),
     "tree": Scene(
         (*TO_BUSY_WORKER, "right"),
         ("3 dask-worker", "RUNNING", "Dask-0  regrid-", "2 idle threads"),
@@ -93,13 +97,13 @@ SCENES = {
 
 
 @cache
-def recorded() -> tuple[Snapshot, ...]:
-    """Return all snapshots of the recorded run."""
-    recording = Recording(str(RUN))
+def recorded(run: Path = RUN) -> tuple[Snapshot, ...]:
+    """Return all snapshots of a recorded run."""
+    recording = Recording(str(run))
     for _ in recording.scan():
         pass
     try:
-        return tuple(map(_with_running_tasks, recording.snapshots()))
+        return tuple(map(_with_running_tasks, recording.snapshots()) if run == RUN else recording.snapshots())
     finally:
         recording.close()
 
@@ -201,7 +205,7 @@ def found() -> Choice:
 def app_for(scene: Scene, *, unicode: bool = True, looks: ViewSettings = DEFAULT) -> DasktopApp:
     """Return the app for a scene."""
     if scene.is_replay:
-        return ReplayApp(ReplayFeed(Recording(str(RUN))), unicode=unicode, looks=looks)
+        return ReplayApp(ReplayFeed(Recording(str(scene.run))), unicode=unicode, looks=looks)
     return DasktopApp(SceneFeed(), unicode=unicode, looks=looks)
 
 

@@ -39,7 +39,7 @@ async def test_a_scene_looks_as_before(name, size, snapshot, monkeypatch):
     app = app_for(scene)
     assert has_sixteen(app)
     async with app.run_test(size=size) as pilot:
-        await play(pilot, scene, recorded()[SNAPSHOTS])
+        await play(pilot, scene, recorded(scene.run)[SNAPSHOTS])
         # The line of keys is last; a new key must not change each of these.
         text, styles = lines_on(app)[:-1], styles_on(app)[:-1]
     shown = [*text, "", "styles:", *(f"{number}: {runs}" for number, runs in enumerate(styles) if runs)]
@@ -55,7 +55,7 @@ async def test_a_scene_needs_neither_colours_nor_unicode(name, monkeypatch):
     monkeypatch.setattr(glyphs, "_ASCII_FOR", replacements)
     app = app_for(SCENES[name], unicode=False, looks=ViewSettings(theme="dark"))
     async with app.run_test(size=SIZES[2]) as pilot:
-        await play(pilot, SCENES[name], recorded()[SNAPSHOTS])
+        await play(pilot, SCENES[name], recorded(SCENES[name].run)[SNAPSHOTS])
         for size in SIZES:
             await pilot.resize_terminal(*size)
             await pilot.pause()

@@ -24,8 +24,8 @@ UNSPLIT = "failed or blocked"
 """What is said of erred tasks of which it is not known how many failed themselves."""
 _MOST_NAMES_LEFT_OUT, _MOST_NAMED_CELLS = 2, 30
 """How many names of tasks that an ETA leaves out are named, and how long these may be together."""
-_MOST_BAR_CELLS, _LEAST_BAR_CELLS, _STUB_CELLS = 40, 6, 2
-"""Lengths of the bar; the last one is better than to leave out the ETA or what cannot run."""
+_MOST_BAR_CELLS, _LEAST_BAR_CELLS, _SHORTEST_BAR_CELLS = 40, 6, 4
+"""Lengths of the bar. It is shortened, and left out, before the ETA or what cannot run is left out."""
 
 
 class Segment(NamedTuple):
@@ -91,10 +91,10 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
         named = short = rest
     for text, behind, without, least in (
         (counts + rate + rest, blocked, stuck, _LEAST_BAR_CELLS),
-        (counts + rest, blocked, stuck, _STUB_CELLS),
-        (counts + short_rest, blocked, stuck, _STUB_CELLS),
-        (counts + rest, "", stuck, _STUB_CELLS),
-        (counts + short_rest, "", stuck, _STUB_CELLS),
+        (counts + rest, blocked, stuck, 0),
+        (counts + short_rest, blocked, stuck, 0),
+        (counts + rest, "", stuck, 0),
+        (counts + short_rest, "", stuck, 0),
         (counts + named, "", "", 0),
         (counts + short, "", "", 0),
         (counts + (f"   rest done {end}" if known is not None else ""), "", "", 0),
@@ -106,7 +106,7 @@ def progress_line(work: Work, now: datetime, cells: int, glyphs: Glyphs) -> list
             break
     return [
         Piece(" WORK ", "quiet"),
-        *bar(100 * progress.done / progress.total, max(0, room), "done", glyphs),
+        *bar(100 * progress.done / progress.total, room if room >= _SHORTEST_BAR_CELLS else 0, "done", glyphs),
         Piece(text),
         *([Piece(failed, "bad")] if failed else []),
         *([Piece(behind, "bad")] if behind else []),
