@@ -18,6 +18,8 @@ from tests.support.scenes import SCENES, app_for, play, recorded
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "screenshots"
+ENVIRONMENT = {"TZ": "UTC", "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+"""The screen shows local times, and themes have fewer colours on some terminals."""
 MADE_FROM = "made from"
 """The key of the PNG text chunk with the digest of its SVG."""
 _AFTER_HEADER = 33
@@ -61,7 +63,7 @@ class NoFontError(Exception):
 
 async def draw(name: str) -> str:
     """Return a picture as SVG, byte for byte the same on any machine."""
-    os.environ["TZ"] = "UTC"  # the screen shows local times
+    os.environ |= ENVIRONMENT
     time.tzset()
     scene, picture = SCENES[name], PICTURES[name]
     app = app_for(scene)

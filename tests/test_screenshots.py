@@ -12,8 +12,9 @@ README = (screenshots.REPOSITORY / "README.md").read_text()
 
 
 @pytest.fixture(autouse=True)
-def _restore_timezone(monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")  # set by draw()
+def _restore_environment(monkeypatch):
+    for name, value in screenshots.ENVIRONMENT.items():  # set by draw()
+        monkeypatch.setenv(name, value)
     yield
     monkeypatch.undo()
     time.tzset()
