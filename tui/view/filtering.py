@@ -162,7 +162,7 @@ class Filter:
                 texts = found
             case _:
                 texts = (*state, *others)
-        return any(text is not None and self._pattern.matches(text) for text in texts)
+        return any(map(self._pattern.matches, filter(None, texts)))  # unknown and empty texts match nothing
 
 
 def _parts(pattern: str) -> tuple[bool, str | None, str]:
