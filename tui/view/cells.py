@@ -42,6 +42,7 @@ from dasktop.tui.view.both_figures import marked_difference
 from dasktop.tui.view.columns import ColumnName
 from dasktop.tui.view.ended_jobs import ended_words, why_ended
 from dasktop.tui.view.left_workers import (
+    DIED,
     how_it_left,
     is_bad_end,
     left_counts,
@@ -71,6 +72,8 @@ from dasktop.tui.view.workers import WAITS, status_words
 
 Tone = Literal["plain", "quiet", "good", "waiting", "bad"]
 
+_NEWS = timedelta(minutes=30)
+"""How long the group of workers that left has the state that one of them died."""
 _SCHEDULER_UNKNOWN = "scheduler unknown"
 """For a job whose script starts dask workers without naming the scheduler."""
 _PHASE_NOTES: dict[Phase | None, str] = {
@@ -176,7 +179,7 @@ def _cells(row: Row, taken_at: datetime, thresholds: Thresholds) -> Cells:
         case EarlierRow():
             return _earlier(row.jobs)
         case LeftRow():
-            return _left(row.ends)
+            return _left(row.ends, taken_at)
         case GoneRow():
             return _gone(row.end, row.job, taken_at)
         case OutsideRow():
@@ -432,11 +435,14 @@ def _earlier(jobs: tuple[Job, ...]) -> Cells:
     return Cells(f"{figures.count(len(jobs))} jobs that ended earlier", tone="quiet", note=note)
 
 
-def _left(ends: tuple[WorkerEvent, ...]) -> Cells:
+def _left(ends: tuple[WorkerEvent, ...], taken_at: datetime) -> Cells:
     """Return the cells of the group of workers that left: how many how, and what that cost."""
+    news = {how_it_left(end) for end in ends if taken_at - end.at <= _NEWS}
+    worst = next((how for how in DIED if how in news), "")
     listed = f"the last {MOST_GONE:,} are listed" if len(ends) > MOST_GONE else ""
     note = "; ".join(filter(None, (left_counts(ends), total_cost(ends), listed)))
-    return Cells(f"{counted(len(ends), 'worker')} that left", tone="quiet", note=note)
+    label = f"{counted(len(ends), 'worker')} that left"
+    return Cells(label, worst, "waiting" if worst else "quiet", note=note)
 
 
 def _gone(end: WorkerEvent, job: Job | None, taken_at: datetime) -> Cells:

@@ -17,6 +17,7 @@ How = Literal["killed", "died", "job ended", "requeued", "restarted", "lost", "c
 """In one word, the worst first. ``died``: says the log of its job; ``lost``: unexpectedly, for an unknown reason;
 ``closed``: as the scheduler expected, such as by scaling down; ``left``: the scheduler does not report why."""
 
+DIED: tuple[How, ...] = ("killed", "died", "lost")
 _UNEXPLAINED: Mapping[str | None, How] = {"expected": "closed", "unexpected": "lost", None: "left"}
 _MOST_CAUSES = 6
 
@@ -45,7 +46,7 @@ def is_bad_end(end: WorkerEvent, job: Job | None) -> bool:
     how = how_it_left(end)
     if how == "job ended":
         return job is None or job.fate is None or ended_badly(job)
-    return how in ("killed", "died", "lost")
+    return how in DIED
 
 
 def why_it_left(end: WorkerEvent) -> str:

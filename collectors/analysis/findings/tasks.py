@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from dasktop.collectors.analysis.erred_tasks import blocked_tasks, in_current_work
-from dasktop.collectors.analysis.failures import grouped, reason_of
+from dasktop.collectors.analysis.failures import exception_type, grouped, reason_of
 from dasktop.collectors.analysis.findings.memory_kills import failed_of_memory, recent_memory_kills
 from dasktop.collectors.analysis.findings.phrases import job_name
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
@@ -34,7 +34,10 @@ def tasks_failed(context: RuleContext) -> Iterator[PendingFinding]:
     groups = sorted(grouped(recent), key=lambda group: (-len(group.failures), group.failures[0].at))
     # In an order that further failures do not change.
     shown = sorted(groups[:MAX_GROUPS], key=lambda group: group.failures[0].at)
-    parts = [f"{group.task_name} ({len(group.failures)}): {_reason(group.newest)}" for group in shown]
+    is_short = len(groups) > 1
+    parts = [
+        f"{group.task_name} ({len(group.failures)}): {_reason(group.newest, is_short=is_short)}" for group in shown
+    ]
     more = f"; {counted(len(groups) - MAX_GROUPS, 'more kind')}" if len(groups) > MAX_GROUPS else ""
     blocked = blocked_tasks(recent, work.progress)
     by = "it" if len(recent) == 1 else "them"
@@ -91,7 +94,10 @@ def _share(number: int, failures: Sequence[Failure]) -> str:
     return "all" if number == len(failures) else f"{number:,} of them"
 
 
-def _reason(failure: Failure) -> str:
+def _reason(failure: Failure, *, is_short: bool) -> str:
+    """Return why a task failed; in short, so that those of several groups fit into a line."""
+    if is_short:
+        return exception_type(failure) or ("its workers ended" if failure.kind == "worker killed" else "unknown")
     if failure.kind == "worker killed":
         reason = reason_of(failure)
         return f"its workers ended{f' ({reason})' if reason else ''}"

@@ -295,3 +295,14 @@ def test_tasks_that_failed_are_told_from_those_that_run_elsewhere() -> None:
     assert "10 tasks assigned to them, 1 of which failed" in group(shown(*ends)).note
     unknown = only(removal(60, tasks_failed=3))
     assert unknown.note.endswith("; 3 tasks failed")
+
+
+def test_group_has_the_worst_state_of_the_last_half_hour() -> None:
+    def state(minutes: float, reason: str) -> tuple[str, str]:
+        end = WorkerEvent(at=TAKEN_AT - timedelta(minutes=minutes), worker="w-1", kind="removed", reason=reason)
+        shown = cells(LeftRow(key=LEFT, parent=None, depth=0, unfolded=False, ends=(end,)), TAKEN_AT)
+        return shown.state, shown.tone
+
+    assert state(29, "killed by its nanny") == ("killed", "waiting")
+    assert state(29, "unexpected") == ("lost", "waiting")
+    assert state(31, "killed by its nanny") == state(1, "expected") == ("", "quiet")
