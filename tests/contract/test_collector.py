@@ -76,6 +76,9 @@ async def test_fields_of_running_job(slurm: SlurmCommands, collector: SlurmColle
         "time_limit_seconds": 300,
         "cpus": 4,
         "memory_bytes": 3000 * MIB,
+        "is_exclusive": False,
+        "node_count": 2,
+        "cpus_per_node": 1,  # the fewest
     } | {name: value for name, value in timeless(job).items() if name == "gpus"}
     assert job.gpus in {None, 0}
     assert is_recent(job.submitted_at)
