@@ -195,7 +195,7 @@ def test_text_names_every_cause(finished):
             rf"attempt 1: \S+ worker {worker} in job \d+ on node \S+: {cause}$", finished.text, re.MULTILINE
         )
         assert re.search(
-            rf"^  \S+ worker {worker} in job \d+ on node \S+: {cause}; 1 task assigned to it$",
+            rf"^  \S+ worker {worker} in job \d+ on node \S+: {cause}; 1 task assigned to it(, which failed)?$",
             finished.text,
             re.MULTILINE,
         )

@@ -47,7 +47,10 @@ def tasks_words(ends: Sequence[WorkerEvent], to: str) -> str:
     failed = sum_of_known(end.tasks_failed for end in ends)
     if not assigned:
         return f"{counted(failed, 'task')} failed" if failed else ""
-    of_them = f", {failed:,} of which failed" if failed else ""
+    of_them = ""
+    if failed:
+        which = "" if failed == assigned == 1 else "all of " if failed == assigned else f"{failed:,} of "
+        of_them = f", {which}which failed"
     return f"{counted(assigned, 'task')} assigned to {to}{of_them}"
 
 

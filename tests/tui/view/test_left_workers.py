@@ -293,6 +293,8 @@ def test_tasks_that_failed_are_told_from_those_that_run_elsewhere() -> None:
     assert only(ends[0]).note.endswith("; 8 tasks assigned to it, 1 of which failed")
     assert only(ends[0]).short_note.endswith("8 tasks (1 failed)")
     assert "10 tasks assigned to them, 1 of which failed" in group(shown(*ends)).note
+    assert only(removal(60, tasks_interrupted=1, tasks_failed=1)).note.endswith("; 1 task assigned to it, which failed")
+    assert only(removal(60, tasks_interrupted=2, tasks_failed=2)).note.endswith("it, all of which failed")
     unknown = only(removal(60, tasks_failed=3))
     assert unknown.note.endswith("; 3 tasks failed")
 
