@@ -148,6 +148,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
             view,
             self._show_details,
             lambda: self._details.worker_address,
+            lambda: self._details.spare_lines,
             self._thresholds,
         )
         self._header = Header(self._glyphs, self._fit_panels, read_only=self._read_only, thresholds=self._thresholds)

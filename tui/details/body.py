@@ -298,6 +298,13 @@ class DetailsBody(Container):
             self._tree[-1].focus()
         self._update()
 
+    @property
+    def spare_lines(self) -> int:
+        """The lines that a pane below the tree has beyond its usual ones: the tree gets them if it has the rows."""
+        where, usual = place(*self.app.size)
+        is_below = self.has_class("-open") and where == "below"
+        return max(0, self._pane.size.height - usual) if is_below else 0
+
     def _fit_pane(self) -> None:
         """Give a pane below the tree the lines that the rows leave."""
         where, usual = place(*self.app.size)

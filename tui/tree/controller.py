@@ -57,6 +57,8 @@ class TreeController:
         Called when the rows or the selection change.
     looked_at
         Returns the address of the worker whose details are shown, or ``None``.
+    spare_lines
+        Returns how many lines the table would get if it had more rows.
 
     Attributes
     ----------
@@ -77,6 +79,7 @@ class TreeController:
         view: View,
         follow: Callable[[], None],
         looked_at: Callable[[], str | None] = lambda: None,
+        spare_lines: Callable[[], int] = lambda: 0,
         thresholds: Thresholds = DEFAULTS,
     ) -> None:
         self._app = app
@@ -85,6 +88,7 @@ class TreeController:
         self._glyphs = glyphs
         self._follow = follow
         self._looked_at = looked_at
+        self._spare_lines = spare_lines
         self.heads = ColumnHeads(glyphs, view)
         self.table = TreeTable(glyphs, view.columns, thresholds)
         self.filter_line = FilterLine(self.table, view.pattern)
@@ -119,7 +123,7 @@ class TreeController:
         """Recompute the rows and show them."""
         if self._snapshot is None:
             return
-        self._folds.adapt(self._snapshot, self.table.size.height)
+        self._folds.adapt(self._snapshot, self.table.size.height + self._spare_lines())
         filtered = apply_view(self._snapshot, self.view)
         rows = self._rows(filtered)
         if len(_unfolded_workers(rows)) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from dasktop.collectors.model.queries import Answer, CallStack, FreeNode, FreeNodes, QueuePlace, QueuePosition
 from dasktop.collectors.model.snapshot import Finding, Snapshot, Thread
+from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.details.body import DetailsBody, lines_below, place
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.details_pane import DetailsPane
@@ -124,6 +125,14 @@ class TestPlace:
 )
 def test_height_below_follows_the_rows_in_steps(shown: int, spare: int, expected: int) -> None:
     assert lines_below(10, shown, spare) == expected
+
+    async def test_a_high_pane_folds_no_jobs_that_would_fit(self) -> None:
+        async with running((120, 100), looks=ViewSettings()) as screen:
+            await screen.show(snapshot([busy_job(str(number), number) for number in range(6)]))
+            await screen.show(snapshot([busy_job(str(number), number) for number in range(6)]))
+            table = screen.base.query_one(TreeTable)
+            assert [row.kind for row in table.rows[:3]] == ["job", "worker", "worker"]
+            assert table.size.height >= len(table.rows)
 
 
 class TestFullDetails:
