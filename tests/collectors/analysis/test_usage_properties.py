@@ -152,13 +152,18 @@ def test_two_halves_add_up_to_the_whole(fake_jobs, moments, share):
 
 
 def seconds_with_workers(fake_job: FakeJob) -> float:
+    """Return for how long the job has workers and is not suspended."""
     ended = UNTIL if fake_job.ended is None else fake_job.ended
-    last = ended - (fake_job.started or 0.0)
-    return min(last, last if fake_job.last_worker is None else fake_job.last_worker) - fake_job.first_worker
+    started = fake_job.started or 0.0
+    last = ended - started
+    begin, end = fake_job.first_worker, min(last, last if fake_job.last_worker is None else fake_job.last_worker)
+    stops, goes_on = (moment - started for moment in fake_job.suspended or (started, started))
+    return end - begin - max(0.0, min(end, goes_on) - max(begin, stops))
 
 
 @settings(max_examples=30)
 @given(fake_jobs())
+@example([FakeJob("1", started=420, suspended=(52, 489), last_worker=73, cpus=4)])  # with workers for 4 s
 def test_every_second_snapshot_gives_similar_hours(fake_jobs):
     """Each change is known to half the time between two snapshots."""
     assume(all(not 0 < seconds_with_workers(fake_job) <= 16 for fake_job in fake_jobs))  # else none may be seen
