@@ -20,7 +20,7 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.runtime.sampler import Sampler
 from tests.support.dasktop_program import PATIENT, Result, dasktop_limited_to, patient_dasktop
-from tests.support.isolated_environment import FORKSERVER, QUIET_DASK, with_default_dask_settings
+from tests.support.isolated_environment import EXPORT_FORKSERVER, FORKSERVER, with_default_dask_settings
 from tests.support.notebook import Notebook
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -71,29 +71,27 @@ def parsed(ended: Result) -> model.Snapshot:
 @pytest.fixture(scope="module")
 def scene(real_slurm, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scene")
-    environment = with_default_dask_settings(real_slurm.environment)
     # Two of the four nodes are in use, so that the third job of the cluster has to wait.
     others = [real_slurm.submit("#!/bin/sh\nsleep 1200\n", "--exclusive", f"--nodelist=n{n}") for n in (3, 4)]
     for job_id in others:
         real_slurm.wait_for(job_id, "RUNNING")
-    with Notebook(environment, folder) as notebook:
+    with Notebook(real_slurm.environment, folder) as notebook:
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
             "from distributed import Client\n"
             "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
             "client = Client(cluster)\n"
-            # The scheduler and the workers that the notebook does not start have dask's default settings.
-            f"import os; os.environ.update({QUIET_DASK | FORKSERVER})\n"
+            f"import os; os.environ.update({FORKSERVER})\n"
             "cluster.scale(jobs=2)"
         )
         address = notebook.value("cluster.scheduler_address")
         srun_job = real_slurm.submit(
-            f"#!/bin/sh\nsrun -n 4 {PYTHON} -m dask worker {address} --nthreads 1 --no-dashboard\n",
+            f"{EXPORT_FORKSERVER}\nsrun -n 4 {PYTHON} -m dask worker {address} --nthreads 1 --no-dashboard",
             *("--nodes=2", "--ntasks=4", "--ntasks-per-node=2", "--mem=4000"),
         )
         by_hand = subprocess.Popen(
             [PYTHON, *f"-m dask worker {address} --nthreads 1 --no-nanny --no-dashboard --name by-hand".split()],
-            env=environment,
+            env=with_default_dask_settings(real_slurm.environment),  # as a user's worker has them
             stderr=subprocess.DEVNULL,
         )
         try:
