@@ -32,11 +32,17 @@ def wait_for_idle_event_loop() -> None:
     textual.app.App.CLOSE_TIMEOUT = None
 
 
-async def until_idle(*_: float) -> None:
-    """Wait until the event loop has nothing to do now or soon, and the changes of the screen are drawn."""
+async def until_idle(*_: float, draw: bool = True) -> None:
+    """Wait until the event loop has nothing to do now or soon, and the changes of the screen are drawn.
+
+    Parameters
+    ----------
+    draw
+        Whether to draw them; if not, the next call draws them.
+    """
     loop = asyncio.get_running_loop()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (seconds := _seconds_to_next(loop)) is not None or (not _is_exiting() and draw_changes()):
+    while (seconds := _seconds_to_next(loop)) is not None or (draw and not _is_exiting() and draw_changes()):
         assert time.monotonic() < deadline, f"the event loop is never idle: {[*loop._ready, *loop._scheduled]}"
         await asyncio.sleep(seconds or 0)
 

@@ -15,6 +15,7 @@ from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header
 from dasktop.tui.widgets.panels import PanelLines
 from tests.support.fake_feed import FakeFeed
+from tests.support.idle_screen import until_idle
 
 SIZES = [(60, 15), (80, 24), (120, 40), (300, 100)]
 
@@ -90,7 +91,7 @@ class Screen:
 
 
 class running:  # noqa: N801 - used as a function: `async with running(...) as screen`
-    """Run the app until it is mounted."""
+    """Run the app until it is mounted; it is drawn when the test waits for it the next time."""
 
     def __init__(self, size: tuple[int, int] = (120, 40), **options: Any) -> None:
         self.feed = FakeFeed()
@@ -101,7 +102,7 @@ class running:  # noqa: N801 - used as a function: `async with running(...) as s
 
     async def __aenter__(self) -> Screen:
         pilot = await self.test.__aenter__()
-        await pilot.pause()
+        await until_idle(draw=False)
         return Screen(pilot, self.feed)
 
     async def __aexit__(self, *arguments: object) -> None:
