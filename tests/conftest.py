@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(200_000, 20, 100)  # while tests are collected, little of what is created is garbage
     # The time that an example takes depends on the machine.
     settings.register_profile("fast", deadline=None, max_examples=30)
     settings.register_profile("ci", deadline=None)

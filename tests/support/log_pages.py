@@ -44,6 +44,11 @@ class LogUnderTest(Screen):
         return [line.rstrip() for line in self.lines_of(LogView)]
 
     @property
+    def first(self) -> str:
+        """The first line of `shown`."""
+        return self.view.render_line(0).text.rstrip()
+
+    @property
     def view(self) -> LogView:
         return self.base.query_one(LogView)
 

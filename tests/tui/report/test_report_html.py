@@ -63,22 +63,29 @@ class Page(HTMLParser):
         return {tag for tag, _ in self.elements}
 
 
-def all_kinds() -> dict[str, Report]:
+def no_job() -> Report:
     nothing = UsageAccumulator()
     nothing.add(snapshot_at([], 0.0))
-    return {
-        "busy": busy_day(),
-        "many": many(),
-        "one look": single_snapshot_report(),
-        "no job": nothing.report(),
-        "very many": report_of(*(FakeJob(str(number), ended=600.0) for number in range(MAX_LANES + 20)), every=200.0),
-        "short": report_of(FakeJob(started=0.0, submitted=0.0), until=3.0, every=1.0),
-    }
+    return nothing.report()
 
 
-@pytest.fixture(scope="module", params=all_kinds().items(), ids=lambda item: item[0])
+def very_many() -> Report:
+    return report_of(*(FakeJob(str(number), ended=600.0) for number in range(MAX_LANES + 20)), every=200.0)
+
+
+KINDS = {
+    "busy": busy_day,
+    "many": many,
+    "one look": single_snapshot_report,
+    "no job": no_job,
+    "very many": very_many,
+    "short": lambda: report_of(FakeJob(started=0.0, submitted=0.0), until=3.0, every=1.0),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def page(request) -> str:
-    return html_report(request.param[1])
+    return html_report(KINDS[request.param]())
 
 
 def test_page_is_well_formed_and_fetches_nothing(page):
@@ -173,7 +180,7 @@ def test_one_snapshot_shows_nothing_as_idle():
 
 
 def test_only_the_chart_limits_jobs():
-    report = all_kinds()["very many"]
+    report = very_many()
     text = " ".join(Page(html_report(report)).texts)
     assert "20 jobs with fewer core-hours are not shown" in text
     for job in report.jobs:
