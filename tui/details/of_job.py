@@ -16,7 +16,7 @@ from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import local, moment, zone
 from dasktop.tui.view.both_figures import cpu_of_both, memory_of_both
-from dasktop.tui.view.cells import memory_role
+from dasktop.tui.view.cell_values import memory_role
 from dasktop.tui.view.ended_jobs import cpu_percent, ran_seconds
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.left_workers import left_counts, left_workers, total_cost

@@ -13,7 +13,7 @@ from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Role
 from dasktop.tui.draw.prose import KEY_TAIL, Bar, Entry, Fact, Section, Trend, Words
 from dasktop.tui.draw.times import ago
-from dasktop.tui.view.cells import limit_role
+from dasktop.tui.view.cell_values import limit_role
 from dasktop.tui.view.history import Past
 from dasktop.tui.view.rows import Key
 from dasktop.tui.view.workers import processing_text, status_words

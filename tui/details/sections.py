@@ -25,8 +25,9 @@ from dasktop.tui.details.of_pending_job import NO_ANSWERS, why
 from dasktop.tui.details.of_worker import Stack, running_section, thread_sections, worker_sections
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.prose import Entry, Fact, Section, Trend, Words
-from dasktop.tui.view.cells import memory_role, place_words
+from dasktop.tui.view.cell_values import memory_role
 from dasktop.tui.view.findings import finding_entries
+from dasktop.tui.view.group_cells import place_words
 from dasktop.tui.view.history import History, Past
 from dasktop.tui.view.keys import NO_KEYMAP, Keymap, first_key
 from dasktop.tui.view.rows import (

@@ -3,7 +3,7 @@
 In coarse steps: texts change at most once a minute, except for ages below a minute.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dasktop.collectors.text.format import whole_minutes
 from dasktop.tui.draw.numbers import UNKNOWN
@@ -41,3 +41,11 @@ def ago(seconds: float | None) -> str:
         if seconds < step:
             return f"less than {step} s ago"
     return f"{whole_minutes(seconds)} ago"
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """Return a future time in local time; from tomorrow on with the day."""
+    then, today = local(moment), local(now).date()
+    if then.date() == today:
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if then.date() - today < timedelta(days=7) else f"{then:%Y-%m-%d}"

@@ -8,7 +8,8 @@ from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
-from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.cell_values import Cells
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.columns import DEFAULT_COLUMNS, ColumnName, more_cells
 from dasktop.tui.view.layout import MARK, Layout, fit_layout, line
 from dasktop.tui.view.now import Now, now_of

@@ -11,7 +11,7 @@ from dasktop.tui.draw.boxes import cells_of
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.cells import memory_role
+from dasktop.tui.view.cell_values import memory_role
 
 # The dask task states that show progress, in display order.
 _TASK_STATES = ("processing", "queued", "waiting", "no-worker")

@@ -36,8 +36,10 @@ class _Graph(NamedTuple):
 
     def name(self, points: Sequence[float | None]) -> str:
         """Return the name, with the scale if the value does not say it."""
-        scale = rate_text(_highest(points))
-        return self.gauge.name if self.top or scale in self.gauge.words else f"{self.gauge.name} max {scale}"
+        highest = _highest(points)
+        scale = rate_text(highest)
+        is_said = self.top or not highest or scale in self.gauge.words
+        return self.gauge.name if is_said else f"{self.gauge.name} max {scale}"
 
     def full(self, points: Sequence[float | None], lines: int, glyphs: Glyphs) -> float:
         """Return the value of the full height, such that the highest step stays free: a gap to the graph above."""

@@ -12,7 +12,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.task_keys import cut_key
 from dasktop.tui.draw.text_width import cut_left, cut_middle, fit, printable, width
-from dasktop.tui.view.cells import Cells
+from dasktop.tui.view.cell_values import Cells
 from dasktop.tui.view.columns import COLUMNS, DEFAULT_COLUMNS, ColumnName, SortName
 from dasktop.tui.view.now import now_pieces
 from dasktop.tui.view.rows import Kind, Row

@@ -15,7 +15,8 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.draw.text_width import printable, wrap
 from dasktop.tui.draw.text_width import width as width_of
 from dasktop.tui.draw.times import local
-from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.cell_values import Cells
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.finding_rows import finding_rows, plain_words
 from dasktop.tui.view.gauges import gauge_line
 from dasktop.tui.view.layout import INDENT, Layout, endless_layout, fit_layout, heads, line

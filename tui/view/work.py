@@ -15,7 +15,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import width
-from dasktop.tui.view.cells import clock
+from dasktop.tui.draw.times import clock
 
 UNKNOWN_WORK = "What dask computes is unknown: not reported by the scheduler (or --no-probe)."
 CANNOT_RUN = "cannot run"

@@ -9,7 +9,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.numbers import UNKNOWN, is_long, seconds_text
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut_middle, fit
-from dasktop.tui.view.cells import clock
+from dasktop.tui.draw.times import clock
 from dasktop.tui.view.layout import INDENT
 from dasktop.tui.view.work import (
     CANNOT_RUN,

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.tui.draw.glyphs import ASCII
-from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.cell_values import Cells
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.filtering import View, apply_view
 from dasktop.tui.view.folds import Folds
 from dasktop.tui.view.layout import fit_layout, line

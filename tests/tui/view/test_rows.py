@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from dasktop.collectors.model.snapshot import Allocated, Finding, Job, Snapshot, Used
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import UNICODE
-from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.cell_values import Cells
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.folds import Folds
 from dasktop.tui.view.layout import fit_layout, line
 from dasktop.tui.view.rows import EARLIER, OTHERS, OUTSIDE, Key, Row

@@ -9,7 +9,8 @@ from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.details.of_worker import Stack
 from dasktop.tui.details.sections import sections
 from dasktop.tui.draw.prose import Words
-from dasktop.tui.view.cells import Cells, cells
+from dasktop.tui.view.cell_values import Cells
+from dasktop.tui.view.cells import cells
 from dasktop.tui.view.history import History
 from dasktop.tui.view.plain import plain_tree
 from dasktop.tui.view.rows import EARLIER
