@@ -22,7 +22,8 @@ from dasktop.tui.dialogs.saving import SavingController
 from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
 from dasktop.tui.scaling.controller import ScalingActions, ScalingController
-from dasktop.tui.tree.controller import TreeActions, TreeController
+from dasktop.tui.tree.actions import TreeActions
+from dasktop.tui.tree.controller import TreeController
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view import help_rows
 from dasktop.tui.view.help_rows import HelpGroups
