@@ -12,7 +12,13 @@ _PADDING = 2
 """The border line and a space on each side of the title."""
 
 
-def box(title: Sequence[Piece], content: Sequence[Sequence[Piece]], cells: int, lines: int) -> list[list[Piece]]:
+def box(
+    title: Sequence[Piece],
+    content: Sequence[Sequence[Piece]],
+    cells: int,
+    lines: int,
+    foot: Sequence[Piece] = (),
+) -> list[list[Piece]]:
     """Return a box of exactly `cells` cells and `lines` lines, border included; what does not fit is cut.
 
     Parameters
@@ -21,16 +27,27 @@ def box(title: Sequence[Piece], content: Sequence[Sequence[Piece]], cells: int, 
         In the upper border, at the left.
     content
         The lines in the box.
+    foot
+        In the lower border, at the left; none if it does not fit.
     """
     inner = max(0, cells - BORDER_CELLS)
     head = cropped(title, max(0, inner - 2 * _PADDING))
-    rest = "─" * max(0, inner - _PADDING * bool(head) - cells_of(head) - bool(head))
-    words = [Piece("─ ", BORDER), *head, Piece(" ", BORDER)] if head else []
-    drawn = [[Piece("╭", BORDER), *words, Piece(f"{rest}╮", BORDER)]]
+    fits = cells_of(foot) <= inner - 2 * _PADDING
+    drawn = [[Piece("╭", BORDER), *_border(head, inner), Piece("╮", BORDER)]]
     for number in range(max(0, lines - BORDER_LINES)):
         line = cropped(content[number], inner) if number < len(content) else []
         drawn.append([Piece("│", BORDER), *line, Piece(f"{' ' * (inner - cells_of(line))}│", BORDER)])
-    return [*drawn, [Piece(f"╰{'─' * inner}╯", BORDER)]][: max(0, lines)]
+    return [*drawn, [Piece("╰", BORDER), *_border(foot if fits else (), inner), Piece("╯", BORDER)]][: max(0, lines)]
+
+
+def _border(words: Sequence[Piece], cells: int) -> list[Piece]:
+    """Return a border line, with words in it if there are any."""
+    if not words:
+        return [Piece("─" * cells, BORDER)]
+    first, *others = words
+    words = [first._replace(text=first.text.lstrip()), *others]
+    rest = max(0, cells - _PADDING - cells_of(words) - 1)
+    return [Piece("─ ", BORDER), *words, Piece(f" {'─' * rest}", BORDER)]
 
 
 def beside(boxes: Sequence[Sequence[Sequence[Piece]]]) -> list[list[Piece]]:

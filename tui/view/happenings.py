@@ -1,6 +1,6 @@
 """What happened to jobs and workers: as marks below graphs, and in words. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -67,6 +67,17 @@ def happenings(snapshot: Snapshot) -> Iterator[Happening]:
             yield Happening(job.started_at, "job started", job)
         if job.fate is not None and job.fate.ended_at is not None:
             yield Happening(job.fate.ended_at, "job ended", job)
+
+
+def legend(marks: Sequence[Piece]) -> list[Piece]:
+    """Return the marks of such a line and what they mean."""
+    shown = "".join(piece.text for piece in marks)
+    return [
+        piece
+        for kind, (character, role) in MARKS.items()
+        if character in shown
+        for piece in (Piece(f" {character}", role), Piece(f" {kind}", "quiet"))
+    ]
 
 
 def mark_line(snapshot: Snapshot, cells: int, points_per_cell: int) -> list[Piece]:

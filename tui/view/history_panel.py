@@ -12,7 +12,7 @@ from dasktop.tui.draw.graphs import graph, means
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import fit, width
 from dasktop.tui.view.gauges import Gauge, Pasts, gauges_of
-from dasktop.tui.view.happenings import mark_line
+from dasktop.tui.view.happenings import legend, mark_line
 from dasktop.tui.view.history import POINTS, SECONDS_PER_POINT, newest_point
 from dasktop.tui.view.work import rate_text
 
@@ -58,7 +58,7 @@ def history_panel(
     inner = cells - BORDER_CELLS
     content = history_lines(snapshot, pasts, inner, lines - BORDER_LINES, glyphs, thresholds)
     title = [Piece("HISTORY", "strong"), Piece(f"  last {minutes_shown(inner, pasts):.0f} min", "quiet")]
-    return box(title, content, cells, lines)
+    return box(title, content, cells, lines, legend(content[-1]) if content else ())
 
 
 def history_lines(

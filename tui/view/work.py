@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -54,12 +55,19 @@ UNFINISHED = ("processing", CANNOT_RUN, "queued", "waiting")
 """The words of tasks that are neither done nor failed."""
 FAILED = ("failed", "blocked", UNSPLIT)
 """The words of erred tasks."""
-LEGEND = [
-    piece
-    for segment in SEGMENTS
-    if segment.word != UNSPLIT
-    for piece in (Piece(f" {segment.character}", segment.role), Piece(f" {segment.word}", "quiet"))
-]
+
+
+def legend(words: Collection[str]) -> list[Piece]:
+    """Return the characters of a bar and what they mean, of these words."""
+    return [
+        piece
+        for segment in SEGMENTS
+        if segment.word in words
+        for piece in (Piece(f" {segment.character}", segment.role), Piece(f" {segment.word}", "quiet"))
+    ]
+
+
+LEGEND = legend([word for word in WORDS if word != UNSPLIT])
 
 
 def number_in(states: TaskStates, word: str) -> int:

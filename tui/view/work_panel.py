@@ -6,12 +6,21 @@ from dasktop.collectors.analysis.failures import grouped
 from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.work import Work
 from dasktop.tui.draw import numbers as figures
-from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box
+from dasktop.tui.draw.boxes import BORDER_CELLS, BORDER_LINES, box, cells_of
 from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece, Role
 from dasktop.tui.draw.text_width import cut, cut_middle, printable, width
 from dasktop.tui.view.failures import short_reason
-from dasktop.tui.view.work import FAILED, UNFINISHED, UNKNOWN_WORK, marked_names, number_in, progress_line
+from dasktop.tui.view.work import (
+    FAILED,
+    UNFINISHED,
+    UNKNOWN_WORK,
+    WORDS,
+    legend,
+    marked_names,
+    number_in,
+    progress_line,
+)
 from dasktop.tui.view.work_columns import WorkColumnName, fit_work_layout, work_heads, work_line, work_texts
 from dasktop.tui.view.work_details import need_words
 from dasktop.tui.view.work_rows import NameRow, name_rows
@@ -24,6 +33,8 @@ _USUAL = (14, 12)
 """The widths of label and bar for which columns are left out."""
 _HEAD_LINES = 1
 _REASON_INDENT = 3
+_OBVIOUS = {"done", "waiting"}
+"""What a legend without room for all leaves out."""
 _TITLE_CELLS = 6
 """What the border takes of a title."""
 
@@ -36,7 +47,10 @@ def work_panel(snapshot: Snapshot, cells: int, lines: int, glyphs: Glyphs) -> li
     _, *progress = progress_line(work, snapshot.taken_at, cells - _TITLE_CELLS, glyphs)
     title = [Piece("WORK ", "strong"), *progress]
     content = _lines(snapshot, work, cells - BORDER_CELLS - 1, lines - BORDER_LINES, glyphs)
-    return box(title, content, cells, lines)
+    shown = {word for row in name_rows(work) for word in WORDS if number_in(row.states, word)}
+    whole = legend(shown)
+    foot = whole if cells_of(whole) <= cells - _TITLE_CELLS else legend(shown - _OBVIOUS)
+    return box(title, content, cells, lines, foot)
 
 
 def task_name_at(snapshot: Snapshot, lines: int, y: int) -> str | None:

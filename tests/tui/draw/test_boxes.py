@@ -30,10 +30,21 @@ def test_boxes_beside_each_other() -> None:
 pieces = st.lists(st.builds(Piece, st.text(st.characters(categories=["L", "N"]), max_size=9)), max_size=4)
 
 
-@given(title=pieces, content=st.lists(pieces, max_size=6), cells=st.integers(2, 40), lines=st.integers(0, 8))
+@given(
+    title=pieces, content=st.lists(pieces, max_size=6), cells=st.integers(2, 40), lines=st.integers(0, 8), foot=pieces
+)
 def test_any_content_has_exactly_the_size(
-    title: list[Piece], content: list[list[Piece]], cells: int, lines: int
+    title: list[Piece], content: list[list[Piece]], cells: int, lines: int, foot: list[Piece]
 ) -> None:
-    drawn = box(title, content, cells, lines)
+    drawn = box(title, content, cells, lines, foot)
     assert len(drawn) == lines
     assert all(cells_of(line) == cells for line in drawn)
+
+
+def test_foot_is_in_the_lower_border_if_it_fits() -> None:
+    foot = [Piece(" ×", "bad"), Piece(" failed", "quiet")]
+    assert [texts(box([], [], cells, 3, foot))[-1] for cells in (16, 15, 14)] == [
+        "╰─ × failed ───╯",
+        "╰─ × failed ──╯",
+        "╰────────────╯",
+    ]

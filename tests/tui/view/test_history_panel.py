@@ -133,3 +133,8 @@ def test_unknown_times_have_an_axis_and_no_bar() -> None:
 def test_scale_of_the_rate_is_said() -> None:
     shown = panel(replace(everyday(), work=replace(work(), rate_per_second=1.0)))
     assert any("TASKS max 1.5/s" in line for line in shown)
+
+
+def test_lower_border_says_what_the_marks_mean() -> None:
+    assert panel(ago(30))[-1].startswith("╰─ ▲ job started ─")
+    assert panel(ago(5000))[-1].startswith("╰──")

@@ -93,3 +93,9 @@ def test_free_lines_say_why_tasks_failed_and_what_others_need() -> None:
 def test_reasons_are_cut_to_the_panel() -> None:
     given = work(task_names=NAMES, failures=(failure("load-1", exception="E" * 500, task_name=HOSTILE[0]),))
     assert {width(line) for line in panel(given)} == {74}
+
+
+def test_lower_border_says_what_the_parts_of_bars_mean() -> None:
+    assert panel(work(task_names=NAMES), cells=90)[-1].startswith("╰─ ━ done ╍ processing ─ waiting ─")
+    stuck = task_name("train", states={"no-worker": 1, "queued": 1, "waiting": 1, "memory": 1, "processing": 1})
+    assert panel(work(task_names=(stuck,)), cells=50)[-1].startswith("╰─ ╍ processing ┊ cannot run ┄ queued ─")
