@@ -29,7 +29,7 @@ _FEWEST_CELLS, _MOST_CELLS = 52, 110
 _TREE_CELLS = 120
 """With these, the tree shows its default columns, also what runs now."""
 _BELOW_FROM_LINES = 34
-_FREE_ROWS, _LINES_PER_STEP = 2, 3
+_FREE_ROWS, _LINES_PER_STEP = 1, 2
 """Below the tree, a pane gets what the rows leave but for some; it grows in steps, not with each row that ends."""
 _LINES_PER_GRAPH_LINE, _MOST_GRAPH_LINES = 10, 5
 """The height of graphs grows with that of the pane."""
