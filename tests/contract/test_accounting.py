@@ -74,7 +74,7 @@ def test_fields_of_completed_job_and_steps(slurm: SlurmCommands) -> None:
 BURN = """
 import os, sys, time
 held = bytearray(60_000_000)
-while time.process_time() < 0.5:
+while time.process_time() < 1.1:
     pass
 while not os.path.exists(sys.argv[1]):
     time.sleep(0.1)
@@ -90,14 +90,14 @@ def test_times_cpu_and_memory_are_recorded(slurm: SlurmCommands, tmp_path: Path)
     sampled.touch()
     rows = ended(slurm, job_id, "COMPLETED", "Submit,Start,End,Elapsed,MaxRSS,TotalCPU")
     job, batch = rows[job_id], rows[f"{job_id}.batch"]
-    assert job["Submit"] <= job["Start"] < job["End"]
+    assert job["Submit"] <= job["Start"] < job["End"]  # it computes for more than a second
     assert re.fullmatch(r"00:00:\d\d", job["Elapsed"])
     assert job["MaxRSS"] == ""
     assert 60_000 < kilobytes(batch["MaxRSS"]) < 500_000
     for row in (job, batch):
         minutes, seconds = row["TotalCPU"].split(":")
         assert minutes == "00"
-        assert 0.5 <= float(seconds) < 8
+        assert 1 <= float(seconds) < 8
 
 
 def test_running_job_has_no_end(slurm: SlurmCommands) -> None:
