@@ -118,11 +118,13 @@ def _use(job: Job, past: Past, thresholds: Thresholds) -> Iterator[Entry]:
     if job.used.memory_source == "slurm":
         yield Fact("", "SLURM counts all processes of the job, dask only its workers")
     expected = "" if job.workers_expected is None else f" of {figures.count(job.workers_expected)} expected"
-    is_short = job.workers_expected is not None and len(workers) < job.workers_expected
-    yield Fact("workers", f"{figures.count(len(workers))}{expected}", "waiting" if is_short else "text")
+    is_known = bool(workers) or job.used.threads_busy is not None
+    is_short = is_known and job.workers_expected is not None and len(workers) < job.workers_expected
+    number = figures.count(len(workers)) if is_known else figures.UNKNOWN
+    yield Fact("workers", f"{number}{expected}", "waiting" if is_short else "text")
     if any(status_words(worker) != "running" for worker in workers):
         yield Fact("", statuses(workers))
-    threads = sum_if_all_known(worker.nthreads for worker in workers)
+    threads = sum_if_all_known(worker.nthreads for worker in workers) if is_known else None
     yield Fact("threads", f"{figures.count(job.used.threads_busy)} busy of {figures.count(threads)}")
     yield Fact("processing", processing_text(workers))
     yield Fact("results", figures.count(sum_of_known(worker.stored for worker in workers)))

@@ -68,6 +68,12 @@ class TestJob:
         assert fact(lines, "known as") == "SLURMCluster-0"
         assert "the cluster object's map of workers to jobs; the environment of the workers" in "\n".join(lines)
 
+    def test_before_dask_has_answered_its_workers_are_unknown(self) -> None:
+        unknown = Used(cpu_percent=None, memory_bytes=None, threads_busy=None)
+        lines = details_lines(snapshot([replace(job("4709", used=unknown), workers_expected=4)]))
+        assert fact(lines, "workers") == "– of 4 expected"
+        assert fact(lines, "threads") == "– busy of –"
+
     def test_pending_job_explains_its_reason(self) -> None:
         waiting = pending("4715", "PartitionTimeLimit")
         lines = details_lines(snapshot([waiting]))
