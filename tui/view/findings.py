@@ -55,7 +55,10 @@ def banner_lines(
     is_replay: bool = False,
     keymap: Keymap = NO_KEYMAP,
 ) -> list[list[Piece]]:
-    """Return one line for each kind of finding, at most `most`; the last one names the key that shows all in full."""
+    """Return one line for each kind of finding, at most `most`, with its advice if both fit.
+
+    The last one names the key that shows all in full.
+    """
     room = cells - 1  # a margin at the right, as in the header
     kinds = _kinds(findings)[:most]
     parts = [_parts(kind, _key_of(kind[0], read_only=read_only, is_replay=is_replay), keymap) for kind in kinds]
@@ -72,7 +75,10 @@ def banner_lines(
             ends = [end + alike + hint, *([f"{end}  (+{len(findings) - len(kinds):,}: {all_key})"] if more else [])]
         # The shorter one if the longer one leaves less than half of the line for the message.
         end = next((end for end in ends if width(text + end) <= room or 2 * width(end) <= room), ends[-1])
-        text = cut(text, max(0, room - width(end))) + end
+        left = max(0, room - width(end))
+        if width(text) > left:
+            text = _without_advice(finding)
+        text = cut(text, left) + end
         lines.append([Piece(glyphs.encode(text), ROLES[finding.severity])])
     return lines
 
@@ -107,6 +113,11 @@ def _parts(kind: Sequence[Finding], action: FindingAction | None, keymap: Keymap
     if action is not None:
         return f" {MARKS[finding.severity]} {finding.message}", f" · {_key_words(action, keymap)}", alike
     return f" {words(finding)}", "", alike
+
+
+def _without_advice(finding: Finding) -> str:
+    """Return what is wrong: a whole sentence says more than one that ends within the advice."""
+    return f" {MARKS[finding.severity]} {finding.message}"
 
 
 def _key_words(action: FindingAction, keymap: Keymap) -> str:

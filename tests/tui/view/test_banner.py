@@ -108,3 +108,10 @@ def test_lost_scheduler_names_the_switch_key():
     assert lines(gone, is_replay=True) == [" ! the scheduler does not answer"]
     slurm = finding("SLURM's queue does not answer", code="source-stale", severity="warning", advice=None)
     assert lines(slurm) == [" ! SLURM's queue does not answer"]
+
+
+def test_advice_without_room_is_left_out_rather_than_cut():
+    given = finding(code="other", advice="start workers with more of it")
+    whole = " ! job 4711 is lost: start workers with more of it"
+    assert lines(given, cells=len(whole) + 1) == [whole]
+    assert lines(given, cells=len(whole)) == [" ! job 4711 is lost  (F: all)"]
