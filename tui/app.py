@@ -277,7 +277,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
 
     def action_enlarge(self) -> None:
         """Show only the tree, or all parts again; if the details have the focus, show only these."""
-        if self._details.is_full or self._details.has_attention:
+        if self._details.is_full or self._details.pane_has_focus:
             self._tree.freeze_folds()
             self._details.toggle_full()
         else:
@@ -335,7 +335,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._queries.hand_over(message.answer)
 
     def on_answered(self, message: Answered) -> None:
-        """Take the paths of a job's log files, which its details show the end of."""
+        """Pass on the paths of a job's log files: its details show the last lines of a log."""
         self._logs.tail.take_files(message.answer)
         self._show_details()
 

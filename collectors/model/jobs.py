@@ -75,7 +75,7 @@ def runs_other_programs(job: Job) -> bool:
 
 
 def workers_with_jobs(snapshot: Snapshot) -> list[tuple[Job | None, Worker]]:
-    """Return all workers, each with its job; ``None``: outside SLURM, or unknown."""
+    """Return all workers, each with its job, or ``None`` if it runs outside SLURM or its job is unknown."""
     found: list[tuple[Job | None, Worker]] = [(job, worker) for job in snapshot.jobs for worker in workers_of(job)]
     found += [(None, worker) for worker in snapshot.unplaced_workers]
     return found

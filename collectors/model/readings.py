@@ -133,7 +133,7 @@ class JobScript(Record, frozen=True, kw_only=True):
 
 
 class RecentlyEnded(Record, frozen=True, kw_only=True):
-    """A job of the user that ended before SLURM was first read for this cluster."""
+    """A job of the user that had ended when SLURM was first read for this cluster."""
 
     end: EndedJob
     script: JobScript | None = None

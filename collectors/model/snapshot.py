@@ -21,7 +21,7 @@ Evidence = Literal["owner", "environment", "job_script", "action_log", "name", "
 """How it is known that a worker belongs to a job; see `EVIDENCE_LADDER`."""
 
 EVIDENCE_LADDER: tuple[Evidence, ...] = ("owner", "environment", "job_script", "action_log", "name", "host")
-"""Strongest first. The first three are exact, ``name`` is a convention, ``host`` is inferred."""
+"""Strongest first. The first four are exact, ``name`` is a convention, ``host`` is inferred."""
 EXACT_EVIDENCE: frozenset[Evidence] = frozenset(EVIDENCE_LADDER[:4])
 
 SourceState = Literal["ok", "stale", "error", "off"]
@@ -287,17 +287,17 @@ class Job(Record, frozen=True, kw_only=True):
     excluded_nodes: tuple[str, ...] | None = None
     """Nodes that it must not get (``--exclude``); ``None``: unknown."""
     licenses: str | None = None
-    """As requested (``--licenses``): ``matlab:2``; ``None`` also for none, as for the next three."""
+    """As requested (``--licenses``), such as ``matlab:2``; ``None``: none, or unknown."""
     gres: str | None = None
-    """Generic resources on each node, as SLURM shows the request: ``gres:gpu:a100:2``."""
+    """Generic resources on each node, as SLURM shows the request: ``gres:gpu:a100:2``; ``None``: none, or unknown."""
     dependency: str | None = None
-    """What is left of its dependency: ``afterok:4711(unfulfilled)``."""
+    """The unfulfilled part of its dependency: ``afterok:4711(unfulfilled)``; ``None``: none, or unknown."""
     reservation: str | None = None
-    """The reservation in which it must run."""
+    """The reservation in which it must run; ``None``: none, or unknown."""
     is_exclusive: bool | None = None
     """Whether it shares its nodes with no other job (``--exclusive``); ``None``: unknown."""
     node_count: int | None = None
-    """How many nodes it has or, while it is pending, the least that it requests."""
+    """The number of allocated nodes; of a pending job, the minimum number that it requests."""
     cpus_per_node: int | None = None
     """The least number of CPUs that it requests on each node."""
     priority: int | None = None

@@ -85,7 +85,7 @@ async def test_read_only_says_so() -> None:
             assert message_of(screen) == "read-only: dasktop changes nothing"
         screen.app._banner.is_replay = True
         await screen.press("plus")
-        assert message_of(screen) == "this is a replay: it changes nothing"
+        assert message_of(screen) == "a replay cannot change the cluster"
         assert screen.feed.plans == []
 
 

@@ -262,7 +262,7 @@ class DetailsBody(Container):
         self._place_pane()
 
     @property
-    def has_attention(self) -> bool:
+    def pane_has_focus(self) -> bool:
         """Whether keys go to the details."""
         return self._pane.has_focus
 

@@ -56,7 +56,7 @@ def _demands(job: Job) -> Iterator[Entry]:
         ("licenses", job.licenses, "--licenses"),
         ("depends on", job.dependency, "--dependency"),
         ("within", job.reservation, "--reservation"),
-        ("whole nodes", "shares its nodes with no other job" if job.is_exclusive else None, "--exclusive"),
+        ("whole nodes", "no other job may run on its nodes" if job.is_exclusive else None, "--exclusive"),
     )
     for label, words, option in demands:
         if words:

@@ -118,7 +118,7 @@ def sections(
     stack
         The call stack that was requested last, of any thread.
     answers
-        Those to `of_job.questions_about`, as far as they have arrived.
+        Those to `of_pending_job.questions_about`, as far as they have arrived.
     keymap
         Keys that replace those of the key table.
     """

@@ -357,7 +357,7 @@ class FindingsPage(SortedTablePage[FindingsRow]):
         self._show_remaining()
 
     def action_back(self) -> None:
-        """Close the page, and forget the selection."""
+        """Close the page; when it is opened again, the worst finding is selected."""
         self._findings_view.selected = None
         super().action_back()
 

@@ -108,7 +108,7 @@ class RowMenu(Dialog[int | None]):
         self.dismiss(message.option_index)
 
     def on_click(self, event: events.Click) -> None:
-        """Close the menu on a click beside it."""
+        """Close the menu on a click outside it."""
         if event.widget is self:
             self.dismiss(None)
 

@@ -52,7 +52,7 @@ class TableView:
 
 
 class TableHeads(Lines):
-    """A summary, and below it the column heads; two empty lines without a summary."""
+    """A summary line above the column heads; two empty lines if the summary is empty."""
 
     DEFAULT_CSS = "TableHeads { height: 2; }"
 

@@ -170,7 +170,7 @@ class WorkPage(SortedTablePage[WorkRow]):
     HELP_ROWS: ClassVar[HelpGroups] = help_rows.WORK
 
     class CallStackWanted(Message):
-        """The user wants the call stack of the longest running task of the worker at this address."""
+        """The call stack of the longest running task of a worker was requested."""
 
         def __init__(self, address: str) -> None:
             super().__init__()

@@ -142,7 +142,7 @@ class LogTail:
 
     @property
     def _words(self) -> str:
-        """What is shown in place of lines."""
+        """The message that is shown if there are no lines."""
         if self._problem is not None:
             return self._problem
         return "reading…" if self._lines is None else "the file is empty"

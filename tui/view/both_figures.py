@@ -7,7 +7,7 @@ from dasktop.tui.draw import numbers as figures
 
 
 def memory_of_both(job: Job) -> str:
-    """Return ``dask 3.4G, SLURM 5.1G``; empty while SLURM's figure is not known."""
+    """Return ``dask 3.4G, SLURM 5.1G``; empty while SLURM's figure is unknown."""
     dask = sum_of_known(worker.memory_bytes for worker in workers_of(job))
     slurm = job.used.slurm_memory_bytes
     if slurm is None and job.used.memory_source == "slurm":  # as older recordings have it
@@ -18,7 +18,7 @@ def memory_of_both(job: Job) -> str:
 
 
 def cpu_of_both(job: Job) -> str:
-    """Return ``dask 33%, SLURM 78%``, of the job's CPUs; empty while SLURM's figure is not known."""
+    """Return both as shares of the job's CPUs: ``dask 33%, SLURM 78%``; empty while SLURM's figure is unknown."""
     cpus = job.allocated.cpus
     dask = sum_of_known(worker.cpu_percent for worker in workers_of(job))
     slurm = job.used.slurm_cpu_percent

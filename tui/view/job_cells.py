@@ -119,11 +119,10 @@ def remark(job: Job) -> tuple[str, str]:
     """Return `Cells.remark`."""
     workers = workers_of(job)
     waiting = sum(worker.status == WAITS for worker in workers)
-    if waiting:
-        return "only waits" if waiting == len(
-            workers
-        ) else f"{waiting:,} of {len(workers):,} workers only wait", "waits"
-    return marked_difference(job)
+    if not waiting:
+        return marked_difference(job)
+    is_all = waiting == len(workers)
+    return "only waits" if is_all else f"{waiting:,} of {len(workers):,} workers only wait", "waits"
 
 
 def only_step(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""Makes the list of tree rows from a snapshot and the folds. Pure; makes no rows below a folded one."""
+"""Makes the list of tree rows from a snapshot and the folds. Rows below a folded one are not made. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from dasktop.tui.view.keys import KEYS, SCREEN, TREE, Keymap, keys_of, shown
 CHANGES = frozenset({"add_job", "remove_job", "scale", "release", "mark", "adapt", "replace_lost"})
 """The ids of the keys that change the cluster, and their actions."""
 READ_ONLY = "read-only: dasktop changes nothing"
-REPLAY_CHANGES_NOTHING = "this is a replay: it changes nothing"
+REPLAY_CHANGES_NOTHING = "a replay cannot change the cluster"
 NOT_RECORDED = "this is a replay: not recorded"
 
 

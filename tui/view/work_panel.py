@@ -1,6 +1,7 @@
 """The panel of the work: its progress, a line for each task name, and why tasks failed or cannot run. Pure."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 
 from dasktop.collectors.analysis.failures import grouped
 from dasktop.collectors.model.snapshot import Snapshot
@@ -46,8 +47,9 @@ def work_panel(snapshot: Snapshot, cells: int, lines: int, glyphs: Glyphs) -> li
         return box([Piece("WORK", "strong")], [[Piece(f" {UNKNOWN_WORK}", "quiet")]], cells, lines)
     _, *progress = progress_line(work, snapshot.taken_at, cells - _TITLE_CELLS, glyphs)
     title = [Piece("WORK ", "strong"), *progress]
-    content = _lines(snapshot, work, cells - BORDER_CELLS - 1, lines - BORDER_LINES, glyphs)
-    shown = {word for row in name_rows(work) for word in WORDS if number_in(row.states, word)}
+    rows = name_rows(work, marked_names(snapshot))
+    content = _lines(rows, work, snapshot.taken_at, cells - BORDER_CELLS - 1, lines - BORDER_LINES, glyphs)
+    shown = {word for row in rows for word in WORDS if number_in(row.states, word)}
     whole = legend(shown)
     foot = whole if cells_of(whole) <= cells - _TITLE_CELLS else legend(shown - _OBVIOUS)
     return box(title, content, cells, lines, foot)
@@ -62,14 +64,15 @@ def task_name_at(snapshot: Snapshot, lines: int, y: int) -> str | None:
     return shown[place].name.name if 0 <= place < len(shown) else None
 
 
-def _lines(snapshot: Snapshot, work: Work, cells: int, lines: int, glyphs: Glyphs) -> list[list[Piece]]:
-    rows = name_rows(work, marked_names(snapshot))
+def _lines(
+    rows: Sequence[NameRow], work: Work, now: datetime, cells: int, lines: int, glyphs: Glyphs
+) -> list[list[Piece]]:
     if not rows:
         return []
     layout = fit_work_layout(cells, _USUAL, _LEFT_OUT_FIRST)
     shown = _chosen(rows, lines - _HEAD_LINES)
     heads = work_heads(layout, None, is_reversed=False)
-    content = [heads, *(work_line(row, work_texts(row, layout, snapshot.taken_at), layout, glyphs) for row in shown)]
+    content = [heads, *(work_line(row, work_texts(row, layout, now), layout, glyphs) for row in shown)]
     if len(shown) < len(rows):
         content.append([Piece(f"   and {figures.count(len(rows) - len(shown))} more: W", "quiet")])
     reasons = list(_reasons(work, cells))[: max(0, lines - len(content) - 1)]

@@ -9,7 +9,7 @@ from dasktop.tui.draw.piece import Piece
 from dasktop.tui.terminal.theme import strip, styles_for
 
 LEFT_BUTTON, RIGHT_BUTTON = 1, 3
-"""Of the mouse, as Textual numbers them."""
+"""The numbers of the mouse buttons in Textual's events."""
 
 
 class Lines(Widget):

@@ -76,7 +76,7 @@ def _most_used(context: RuleContext, job: Job) -> int | None:
     """
     granted, least_seconds = job.allocated.memory_bytes, context.thresholds.memory_unused_seconds
     ran_seconds = context.seconds_since(job.started_at)
-    workers = list(workers_of(job))
+    workers = workers_of(job)
     if not granted or not workers or ran_seconds is None or ran_seconds < least_seconds:
         return None
     sampled = sum_if_all_known(task.max_rss_bytes for task in job.tasks)

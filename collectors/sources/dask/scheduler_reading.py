@@ -325,7 +325,7 @@ class WorkerEvents:
         return tuple(worker_event for _, worker_event in self._events)
 
     def note_starts(self, workers: Iterable[WorkerReading]) -> None:
-        """Remember when these workers started, as far as they have reported it."""
+        """Remember the start times that these workers have reported."""
         for reading in workers:
             if reading.started_at is not None:
                 self._started[reading.worker.address] = reading.started_at

@@ -171,7 +171,7 @@ class _Reader:
         return self._is_stopped or not self._requests.empty()
 
     def _find_all(self, typed: str) -> bool:
-        """Find all matching lines, unless they are known; return whether that was not interrupted."""
+        """Find all matching lines if they are not known yet; return ``False`` if another request interrupted this."""
         wanted = typed, self._file.edition, self._file.size_bytes
         if self._matches_of == wanted:
             return True

@@ -101,7 +101,7 @@ def pending_command(partition: str) -> tuple[str, ...]:
 
 
 def parse_pending(text: str) -> tuple[PendingJob, ...]:
-    """Parse the output of `pending_command`. Other lines are skipped."""
+    """Parse the output of `pending_command`; lines in another form are skipped."""
     matches = filter(None, map(_PENDING_JOB.fullmatch, text.split("\n")))
     return tuple(PendingJob(int(match[1]), int(match[2]), jobs_in_array(match[3])) for match in matches)
 

@@ -83,7 +83,7 @@ MOST_PRIORITY_JOBS = 10
 """The number of jobs that are queried at the shortest interval, however many jobs run."""
 JOBS_PER_CALL = 100
 RARE_JOBS_PER_MINUTE = 10
-"""Of jobs that are read rarely, so many divided by their number are read in a minute, at least one."""
+"""Divided by the number of jobs that are read rarely: how many of them are read in a minute, at least one."""
 # A job that has just started may have no step yet, or a step without processes.
 READS_WHILE_NEW = 3
 

@@ -143,7 +143,7 @@ class TestJob:
         assert fact(lines, "licenses") == "matlab:1 (--licenses)"
         assert fact(lines, "depends on") == "afterok:4711(unfulfilled) (--dependency)"
         assert fact(lines, "within") == "course (--reservation)"
-        assert fact(lines, "whole nodes") == "shares its nodes with no other job (--exclusive)"
+        assert fact(lines, "whole nodes") == "no other job may run on its nodes (--exclusive)"
         assert fact(lines, "nodes") == "at least 3"
 
     @pytest.mark.parametrize(

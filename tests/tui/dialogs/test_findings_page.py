@@ -278,7 +278,7 @@ async def test_read_only_screens_say_why_they_do_nothing():
         assert message_of(screen) == "there is no advice"
         screen.app._banner.is_replay = True
         await screen.press("up", "a")
-        assert message_of(screen) == "this is a replay: it changes nothing"
+        assert message_of(screen) == "a replay cannot change the cluster"
 
 
 async def test_logs_and_call_stacks_are_shown():

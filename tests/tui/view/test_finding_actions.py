@@ -105,5 +105,5 @@ def test_what_changes_the_cluster_is_refused_with_the_reason() -> None:
 
     assert reasons(read_only=False, is_replay=False) == ["", "", ""]
     assert reasons(read_only=True, is_replay=False) == ["read-only: dasktop changes nothing", "", ""]
-    in_replay = ["this is a replay: it changes nothing", "this is a replay: not recorded", ""]
+    in_replay = ["a replay cannot change the cluster", "this is a replay: not recorded", ""]
     assert reasons(read_only=True, is_replay=True) == in_replay
