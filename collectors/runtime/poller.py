@@ -1,6 +1,6 @@
 """One watched cluster: poll dask and SLURM once, keep the last readings, and reconcile them on request.
 
-Never decides when to poll (the sampler does). Imports distributed only to attach.
+Never decides when to poll (the sampler does). Imports dask only to attach.
 """
 
 import asyncio

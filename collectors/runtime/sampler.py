@@ -235,7 +235,7 @@ class Sampler:
         self.refresh()
 
     async def _attach(self, poller: Poller) -> None:
-        await self._taken.wait()  # importing distributed would delay the first screen
+        await self._taken.wait()  # importing dask would delay the first screen
         candidates = await poller.locate()
         if len(candidates) > 1:
             self._hand_over(Choice(candidates=candidates, is_needed=True))

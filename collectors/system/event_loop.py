@@ -52,5 +52,5 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def import_in_background(name: str) -> ModuleType:
-    """Import module ``name`` in a thread: importing distributed takes longer than a poll of SLURM."""
+    """Import module ``name`` in a thread: importing dask takes longer than a poll of SLURM."""
     return await asyncio.get_running_loop().run_in_executor(None, importlib.import_module, name)

@@ -1,6 +1,6 @@
 """Read the dask part of a snapshot: attach to a scheduler, query it and its workers.
 
-Only reads: never starts, stops or moves anything. Imports distributed, which takes a third of a second.
+Only reads: never starts, stops or moves anything. Imports dask, which takes a tenth of a second.
 """
 
 import asyncio

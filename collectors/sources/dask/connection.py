@@ -5,17 +5,13 @@ Never uses a ``Client``, which would register itself and poll. Accepts only plai
 
 import asyncio
 import contextlib
-import os
 import ssl
-from pathlib import Path
 from typing import Any
-
-import dask.config
-from distributed.security import Security
 
 from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerError, SourceError
 from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.sources.address import Address
+from dasktop.collectors.sources.dask.certificates import tls_context
 from dasktop.collectors.sources.dask.comm import Comm, ProtocolError
 from dasktop.collectors.sources.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
@@ -114,43 +110,6 @@ class Connection:
             async with asyncio.timeout(_CLOSE_SECONDS), self._turn:
                 await self._comm.close()
         self._comm.abort()
-
-
-def tls_context(address: Address, tls: TlsFiles | None) -> ssl.SSLContext | None:
-    """Return the certificates as an SSL context; ``None`` if there are none.
-
-    Raises
-    ------
-    NoSchedulerError
-        The certificates are missing or invalid, or dask's configuration requires them.
-    """
-    tls = tls or TlsFiles()
-    given = {"tls_ca_file": tls.ca_file, "tls_client_cert": tls.cert, "tls_client_key": tls.key}
-    required = bool(dask.config.get("distributed.comm.require-encryption"))
-    try:
-        # Without `require_encryption`, passing any file would forbid tcp://, which does not need the files.
-        security = Security(require_encryption=required, **{name: file for name, file in given.items() if file})
-        unreadable = [file for name in given if (file := getattr(security, name)) and not _is_readable(file)]
-        context = None if unreadable else security.get_connection_args("client").get("ssl_context")
-    except (OSError, ValueError, ImportError) as error:  # ssl.SSLError is an OSError
-        raise NoSchedulerError(f"cannot use the certificates for {address}: {clean(str(error))}") from error
-    if unreadable:
-        raise NoSchedulerError(f"cannot read {clean(unreadable[0])}, a certificate or key for {address}")
-    if address.encrypted and context is None:
-        raise NoSchedulerError(
-            f"{address} needs certificates: pass --tls-ca-file, --tls-cert and --tls-key, "
-            "or set distributed.comm.tls in dask's configuration"
-        )
-    if required and not address.encrypted:
-        raise NoSchedulerError(
-            f"{address} is not encrypted, but dask's configuration requires encryption: write tls://…"
-        )
-    return context if isinstance(context, ssl.SSLContext) else None
-
-
-def _is_readable(file: str) -> bool:
-    """Return whether it is a readable file, or PEM text, which dask's configuration allows, too."""
-    return "\n" in file or (os.access(file, os.R_OK) and Path(file).is_file())
 
 
 async def _connect(address: Address, context: ssl.SSLContext | None, seconds: float) -> Comm:

@@ -15,7 +15,7 @@ from dasktop.collectors.recording.reader import Recording
 from dasktop.collectors.runtime.saving import Saved, Saver
 from dasktop.collectors.scaling.action_log import ActionLog, path
 from dasktop.collectors.sources.address import parse_address
-from dasktop.collectors.sources.dask.connection import tls_context
+from dasktop.collectors.sources.dask.certificates import tls_context
 from dasktop.collectors.sources.dask.scheduler_file import address_from_scheduler_file
 from dasktop.collectors.system.files import make_private, open_regular
 from dasktop.tui.cli.report import _write_page

@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -224,6 +226,33 @@ async def test_unusable_certificates(ours: TlsFiles, tmp_path: Path) -> None:
     nonsense.write_text("no certificate")
     line = await complaint(address, TlsFiles(ca_file=ours.ca_file, cert=str(nonsense), key=ours.key))
     assert line.startswith(f"cannot use the certificates for {address}: ")
+
+
+SETTINGS = {
+    "tls://10.0.0.1:8786": "needs certificates: pass",
+    "tcp://10.0.0.1:8786": "but dask's configuration requires encryption",
+}
+
+
+@pytest.mark.parametrize("address", SETTINGS)
+def test_settings_without_the_defaults_of_distributed(address: str) -> None:
+    """dask's own settings do not contain them: distributed adds them, and is not imported."""
+    program = f"""if True:
+        import sys
+        from dasktop.collectors.model.errors import NoSchedulerError
+        from dasktop.collectors.sources.address import parse_address
+        from dasktop.collectors.sources.dask.certificates import tls_context
+        assert tls_context(parse_address("tcp://10.0.0.1:8786"), None) is None
+        import dask.config
+        dask.config.set({{"distributed.comm.require-encryption": True}})
+        try:
+            tls_context(parse_address({address!r}), None)
+        except NoSchedulerError as error:
+            print(error)
+        assert "distributed" not in sys.modules
+    """
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert SETTINGS[address] in result.stdout, result.stderr
 
 
 async def test_encryption_required_by_dasks_configuration() -> None:
