@@ -21,7 +21,7 @@ from dasktop.collectors.scaling import action_log
 from dasktop.collectors.scaling.action_log import released_by_owner
 from dasktop.collectors.sources.slurm.collector import SlurmCollector
 
-MOST_WORKERS_REMEMBERED = 20_000
+MOST_WORKERS_REMEMBERED = 100_000
 MOST_ENDED_JOBS = 500
 
 
