@@ -16,114 +16,29 @@ A delta is a JSON object:
 ``jobs``, ``tasks``, ``workers``, ``threads``
     The four tables (`tables`), each ``{"rows": …, "columns": {FIELD: change}}``, absent if unchanged. ``rows``, present
     if rows moved, are runs of old rows, ``[first, count, …]``; -1 as first means new rows, whose cells are null at
-    first. Then each column's change is applied (`changed`); the jobs' columns listed in ``summed`` are computed from
-    the workers' (`sums`). A table that was or becomes empty is ``{"whole": {FIELD: [cell, …]}}``.
+    first. Then each column's change is applied (see `column_change`); the jobs' columns listed in ``summed`` are
+    computed from the workers' (`sums`). A table that was or becomes empty is ``{"whole": {FIELD: [cell, …]}}``.
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple
+from types import NoneType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.structs import asdict, astuple
 
+from dasktop.collectors.model.record import Record
+from dasktop.collectors.model.snapshot import Snapshot
 from dasktop.collectors.model.sums import sum_of_known
+from dasktop.collectors.recording.column_change import Cells, change
 
-Cells = list[Any]
-Change = dict[str, Any]
-
-_SCALES = (1, 10, 100, 1000, 10_000)
-_EXACT_BELOW = 2**50
-
-_encode = msgspec.json.encode
-
-
-def change(old: Cells, new: Cells) -> Change | None:
-    """Return the shortest change from the old to the new cells, which are as many; ``None`` if nothing changed."""
-    if old == new and _same_types(old, new):  # most columns
-        return None
-    places = [
-        place for place, (was, now) in enumerate(zip(old, new, strict=True)) if was is not now and not _same(was, now)
-    ]
-    if not places:
-        return None
-    forms: list[Change] = [{"to": new}]
-    if 2 * len(places) < len(new) + 2:
-        gaps = [place - before - 1 for before, place in zip([-1, *places], places, strict=False)]
-        forms.append({"at": gaps, "to": [new[place] for place in places]})
-    sums = _sums(old, new, places)
-    if sums is not None:
-        forms.append(sums)
-    return min(forms, key=lambda form: len(_encode(form)))
-
-
-def changed(old: Cells, change: Change) -> Cells:
-    """Apply a change, and return the new cells.
-
-    Raises
-    ------
-    ValueError, KeyError, TypeError, IndexError
-        It is not a change of that column.
-    """
-    if "plus" in change:
-        return _added(old, change)
-    if "at" not in change:
-        if len(change["to"]) != len(old):
-            raise ValueError("a column differs in length from its table")
-        return list(change["to"])
-    cells, place = list(old), -1
-    for gap, cell in zip(change["at"], change["to"], strict=True):
-        place += gap + 1
-        cells[place] = cell
-    return cells
-
-
-def _same(was: object, now: object) -> bool:
-    """Return whether two cells have the same JSON: 1, 1.0 and True differ, and so do 0.0 and -0.0."""
-    return was is now or (type(was) is type(now) and was == now and (was != 0 or str(was) == str(now)))
-
-
-def _same_types(old: Cells, new: Cells) -> bool:
-    """Return whether equal cells certainly have the same JSON; ``False`` also for floats that may be 0.0 and -0.0."""
-    types = list(map(type, new))
-    return list(map(type, old)) == types and not (float in types and 0 in new)
-
-
-def _sums(old: Cells, new: Cells, places: list[int]) -> Change | None:
-    pairs = [(old[place], new[place]) for place in places]
-    differences: Cells = [0] * len(new)
-    if all(type(was) is int and type(now) is int for was, now in pairs):
-        by = math.gcd(*(now - was for was, now in pairs))
-        for place, (was, now) in zip(places, pairs, strict=True):
-            differences[place] = (now - was) // by
-        return {"plus": differences, "by": by} if by != 1 else {"plus": differences}
-    if not all(_is_fraction(was) and _is_fraction(now) for was, now in pairs):
-        return None
-    per = next((scale for scale in _SCALES if all(_fits(value, scale) for pair in pairs for value in pair)), None)
-    if per is None:
-        return None
-    for place, (was, now) in zip(places, pairs, strict=True):
-        differences[place] = round(now * per) - round(was * per)
-    return {"plus": differences, "per": per}
-
-
-def _is_fraction(value: object) -> bool:
-    return type(value) is float and math.isfinite(value)
-
-
-def _fits(value: float, scale: int) -> bool:
-    """Return whether a value is a multiple of 1/scale that survives the round trip exactly."""
-    return abs(value * scale) < _EXACT_BELOW and _same(round(value * scale) / scale, value)
-
-
-def _added(old: Cells, change: Change) -> Cells:
-    per, by = change.get("per"), change.get("by", 1)
-    if per is None:
-        return [was + n * by if n else was for was, n in zip(old, change["plus"], strict=True)]
-    return [(round(was * per) + n) / per if n else was for was, n in zip(old, change["plus"], strict=True)]
-
-
+Row = Any
+"""A record, or the same as decoded JSON."""
 Rows = list[dict[str, Any]]
+Fields = dict[str, Cells]
 Document = dict[str, Any]
 
 
@@ -156,24 +71,25 @@ NEW = -1
 class Table(NamedTuple):
     """Columns of equal length, and the key of each row."""
 
-    columns: dict[str, list[Any]]
-    keys: list[tuple[Any, ...]]
+    columns: Fields
+    keys: list[Any]
 
 
-def tables(document: Document) -> dict[str, Table]:
+def tables(jobs: Sequence[Row], unplaced: Sequence[Row]) -> dict[str, Table]:
     """Return the four tables of a snapshot; workers outside SLURM come last."""
-    rows: Rows = document["jobs"]
-    parents: list[tuple[Any, ...]] = [()] * len(rows)
+    rows: Sequence[Row] = jobs
+    parents: list[Any] = [None] * len(rows)
     found = {}
     for level in LEVELS:
         if level.name == "workers":
-            outside = document[UNPLACED]
-            rows, parents = [*rows, *outside], parents + [()] * len(outside)
-        keys = list(_unique_keys(rows, parents, level.known_by))
-        found[level.name] = Table(_columns(rows, level.children), keys)
+            rows, parents = [*rows, *unplaced], parents + [None] * len(unplaced)
+        fields = _fields(rows, level.children)
+        keys = _unique_keys(fields, parents, level.known_by)
+        found[level.name] = Table(_columns(fields, level.children), keys)
         if level.children is not None:
-            parents = [key for row, key in zip(rows, keys, strict=True) for _ in row[level.children]]
-            rows = [child for row in rows for child in row[level.children]]
+            groups = fields.get(level.children, [])
+            parents = [key for key, group in zip(keys, groups, strict=True) for _ in group]
+            rows = [row for group in groups for row in group]
     return found
 
 
@@ -205,23 +121,55 @@ def places(encoded: list[int], count: int) -> list[int]:
     return found
 
 
-def picked(cells: list[Any], found: list[int]) -> list[Any]:
-    """Return the cells of a column at these old positions; ``None`` for new rows."""
-    return [None if place == NEW else cells[place] for place in found]
+def picked(cells: Cells, encoded: list[int]) -> Cells:
+    """Return the cells of a column at these old positions, encoded as `runs`; ``None`` for new rows."""
+    found: Cells = []
+    for first, length in zip(encoded[::2], encoded[1::2], strict=True):
+        found += [None] * length if first == NEW else cells[first : first + length]
+    return found
 
 
-def _unique_keys(rows: Rows, parents: list[tuple[Any, ...]], known_by: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    seen: dict[tuple[Any, ...], int] = {}
-    for row, parent in zip(rows, parents, strict=True):
-        key = (*parent, *(row[field] for field in known_by))
-        nth = seen[key] = seen.get(key, -1) + 1
-        yield (*key, nth)
+def _unique_keys(fields: Fields, parents: list[Any], known_by: tuple[str, ...]) -> list[Any]:
+    keys = list(zip(parents, *(fields[field] for field in known_by), strict=True)) if fields else []
+    if len(set(keys)) == len(keys):
+        return keys
+    seen: Counter[Any] = Counter()
+    for place, key in enumerate(keys):
+        if seen[key]:
+            keys[place] = (*key, seen[key])
+        seen[key] += 1
+    return keys
 
 
-def _columns(rows: Rows, children: str | None) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
-    for field in rows[0] if rows else ():
-        cells = [row[field] for row in rows]
+def _fields(rows: Sequence[Row], children: str | None) -> Fields:
+    """Return the values of each field as in JSON, except that children are still records if the rows are."""
+    if not rows:
+        return {}
+    first = rows[0]
+    if isinstance(first, dict):
+        return {field: [row[field] for row in rows] for field in first}
+    kind: type[Record] = type(first)
+    as_they_are = _plain_fields(kind) | {children}
+    return {
+        field: list(cells) if field in as_they_are else msgspec.to_builtins(cells)
+        for field, cells in zip(kind.__struct_fields__, zip(*map(astuple, rows), strict=True), strict=True)
+    }
+
+
+@cache
+def _plain_fields(kind: type[Record]) -> frozenset[str]:
+    """Return the fields whose values are the same in JSON, which are most: texts, numbers and ``None``."""
+    plain = {str, int, float, bool, NoneType}
+    return frozenset(
+        field
+        for field, hint in get_type_hints(kind).items()
+        if all(one in plain or get_origin(one) is Literal for one in get_args(hint) or (hint,))
+    )
+
+
+def _columns(fields: Fields, children: str | None) -> Fields:
+    columns: Fields = {}
+    for field, cells in fields.items():
         if field == children:
             columns[field] = [len(cell) for cell in cells]
         elif field in NESTED:
@@ -281,12 +229,12 @@ def sums(columns: Columns, field: str) -> list[Any]:
     KeyError
         There is no such column: there are no workers.
     """
-    tasks_of: Iterator[int] = iter(columns["tasks"].get("workers", ()))
-    cells = iter(columns["workers"][field])
-    return [
-        _sum([cell for count in islice(tasks_of, tasks) for cell in islice(cells, count)])
-        for tasks in columns["jobs"]["tasks"]
-    ]
+    workers_of_tasks: Iterator[int] = iter(columns["tasks"].get("workers", ()))
+    cells, end, found = columns["workers"][field], 0, []
+    for tasks in columns["jobs"]["tasks"]:
+        begin, end = end, end + sum(islice(workers_of_tasks, tasks))
+        found.append(_sum(cells[begin:end]))
+    return found
 
 
 def _sum(cells: list[Any]) -> Any:
@@ -305,7 +253,7 @@ WORK_TABLES: dict[str, tuple[str, ...]] = {
     "activities": ("task_name", "activity"),
 }
 """The lists of `Work` that are encoded as tables, and the fields that identify a row."""
-_APART = {"taken_at", "jobs", UNPLACED, WORK, *SHALLOW}
+_APART = {"taken_at", WORK, *SHALLOW}
 OWN_FIELDS = ("since", "left_out")
 """Fields of a delta that a snapshot does not have."""
 
@@ -315,38 +263,36 @@ class DeltaEncoder:
 
     Parameters
     ----------
-    document
-        The keyframe as decoded JSON. It must not be modified afterwards.
+    snapshot
+        The keyframe.
     """
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self._tables = tables(document)
-        self._work_tables = work_tables(document.get(WORK))
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._rest = _rest(snapshot)
+        self._tables = tables(snapshot.jobs, snapshot.unplaced_workers)
+        self._work_tables = work_tables(self._rest[WORK])
 
-    def delta(self, document: Document) -> Document:
+    def delta(self, snapshot: Snapshot) -> Document:
         """Return the delta from the keyframe to this snapshot."""
-        old = self.document
-        delta: Document = {"taken_at": document["taken_at"], "since": old["taken_at"]}
-        delta |= {name: value for name, value in document.items() if name not in _APART and value != old.get(name)}
+        old, rest = self._rest, _rest(snapshot)
+        delta: Document = {"taken_at": rest["taken_at"], "since": old["taken_at"]}
+        delta |= {name: value for name, value in rest.items() if name not in _APART and value != old[name]}
         for name in SHALLOW:
-            fields = {
-                field: value for field, value in document[name].items() if not _alike(value, old[name].get(field))
-            }
+            fields = {field: value for field, value in rest[name].items() if not _alike(value, old[name][field])}
             if fields:
                 delta[name] = fields
-        new = tables(document)
+        new = tables(snapshot.jobs, snapshot.unplaced_workers)
         for name, table in new.items():
             table_delta = _table_delta(self._tables[name], table)
             if table_delta:
                 delta[name] = table_delta
-        if document.get(WORK) != old.get(WORK):
-            delta[WORK] = self._work_delta(document.get(WORK))
+        if rest[WORK] != old[WORK]:
+            delta[WORK] = self._work_delta(rest[WORK])
         _omit_sums(delta, {name: table.columns for name, table in new.items()})
         return delta
 
     def _work_delta(self, new: Document | None) -> Document | None:
-        old = self.document.get(WORK)
+        old = self._rest[WORK]
         if old is None or new is None:
             return None if new is None else {"whole": new}
         new_tables = work_tables(new)
@@ -364,8 +310,16 @@ def work_tables(work: Document | None) -> dict[str, Table]:
     for name, known_by in WORK_TABLES.items():
         rows: Rows | None = (work or {}).get(name)
         if rows is not None:
-            found[name] = Table(_columns(rows, None), list(_unique_keys(rows, [()] * len(rows), known_by)))
+            fields = _fields(rows, None)
+            found[name] = Table(_columns(fields, None), _unique_keys(fields, [None] * len(rows), known_by))
     return found
+
+
+def _rest(snapshot: Snapshot) -> Document:
+    """Return all fields but the jobs and workers, as in JSON."""
+    fields = {name: value for name, value in asdict(snapshot).items() if name not in ("jobs", UNPLACED)}
+    rest: Document = msgspec.to_builtins(fields)
+    return rest
 
 
 def _omit_sums(delta: Document, columns: Columns) -> None:
@@ -390,17 +344,15 @@ def _table_delta(old: Table, new: Table) -> Document:
     delta: Document = {}
     if not old.columns or not new.columns or old.columns.keys() != new.columns.keys():
         return {"whole": new.columns} if old.columns or new.columns else {}
-    rows: list[int] | None = None
+    before, fresh = old.columns, []
     if old.keys != new.keys:
         place_of = {key: place for place, key in enumerate(old.keys)}
         rows = [place_of.get(key, NEW) for key in new.keys]
+        fresh = [row for row, place in enumerate(rows) if place == NEW]
         delta["rows"] = runs(rows)
-    columns = {field: _change(old.columns[field], cells, rows) for field, cells in new.columns.items()}
+        before = {field: picked(cells, delta["rows"]) for field, cells in before.items()}
+    columns = {field: change(before[field], cells, fresh) for field, cells in new.columns.items()}
     columns = {field: column for field, column in columns.items() if column is not None}
     if columns:
         delta["columns"] = columns
     return delta
-
-
-def _change(old: Cells, new: Cells, rows: list[int] | None) -> Document | None:
-    return change(old if rows is None else picked(old, rows), new)

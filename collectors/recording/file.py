@@ -9,7 +9,8 @@ from typing import BinaryIO, NamedTuple
 from dasktop.collectors.system.files import private_opener
 
 _GZIP = 16 + zlib.MAX_WBITS
-_LEVEL = 6
+_LEVEL = 5
+"""Takes half the time of the default, 6, for 1 % more bytes."""
 
 
 class RecordingFile:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict
 
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import SCHEMA_VERSION, Finding, Snapshot
@@ -68,15 +69,14 @@ class Lines:
         left_out
             How many snapshots before it are not recorded.
         """
-        document: Document = msgspec.to_builtins(snapshot)
         if self._encoder is not None and self._deltas < DELTAS_PER_KEYFRAME:
-            delta = self._encoder.delta(document)
+            delta = self._encoder.delta(snapshot)
             line = msgspec.json.encode(delta | {"left_out": left_out} if left_out else delta)
             if len(line) < _LARGEST_DELTA * self._keyframe_bytes:
                 self._deltas += 1
                 return line, False
-        self._encoder, self._deltas = DeltaEncoder(document), 0
-        whole = msgspec.json.encode(document | {"left_out": left_out} if left_out else document)
+        self._encoder, self._deltas = DeltaEncoder(snapshot), 0
+        whole = msgspec.json.encode(asdict(snapshot) | {"left_out": left_out} if left_out else snapshot)
         self._keyframe_bytes = len(whole)
         return whole, True
 

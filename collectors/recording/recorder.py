@@ -43,18 +43,18 @@ class TokenBucket:
         self._most = saved
         self._bytes = saved
         self._at: float | None = None
-        self._essentials: Any = None
+        self._previous: Snapshot | None = None
 
     def permits(self, snapshot: Snapshot) -> bool:
         """Return whether to record this snapshot, the next in time. Always true if its essentials changed."""
-        previous, self._essentials = self._essentials, essentials(snapshot)
+        previous, self._previous = self._previous, snapshot
         if self._bytes_a_second is None:
             return True
         now = snapshot.taken_at.timestamp()
         if self._at is not None:
             self._bytes = min(self._most, self._bytes + self._bytes_a_second * max(0.0, now - self._at))
         self._at = now
-        return self._bytes > 0 or previous != self._essentials
+        return self._bytes > 0 or previous is None or essentials(previous) != essentials(snapshot)
 
     def spend(self, count: int) -> None:
         """Deduct written bytes."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker
+from dasktop.collectors.recording.column_change import Cells, changed
 from dasktop.collectors.recording.delta import (
     LEVELS,
     NESTED,
@@ -23,12 +24,10 @@ from dasktop.collectors.recording.delta import (
     SUMMED,
     UNPLACED,
     WORK,
-    Cells,
     Document,
     Level,
     Rows,
     Table,
-    changed,
     picked,
     places,
     rows_of,
@@ -71,7 +70,7 @@ class Keyframe:
     def __init__(self, snapshot: Snapshot, document: Document) -> None:
         self.snapshot = snapshot
         self._document = document
-        self._tables = tables(document)
+        self._tables = tables(document["jobs"], document[UNPLACED])
         self._work_tables: dict[str, Table] | None = None
         tasks = [task for job in snapshot.jobs for task in job.tasks]
         workers = [worker for job in snapshot.jobs for worker in workers_of(job)] + list(snapshot.unplaced_workers)
@@ -176,8 +175,10 @@ class _PatchedTable(Mapping[str, Cells]):
         self.changes: dict[str, Document] = {} if self.whole is not None else dict(delta.get("columns", {}))
         self.places: list[int] | None = None
         """The old position of each row; ``None``: the rows are unchanged."""
+        self._runs: list[int] = []
         if self.whole is None and "rows" in delta:
-            self.places = places(delta["rows"], len(table.keys))
+            self._runs = delta["rows"]
+            self.places = places(self._runs, len(table.keys))
         self.new = [number for number, place in enumerate(self.places or ()) if place == NEW]
         """The rows that are new."""
         self._old = table.columns if self.whole is None else self.whole
@@ -217,7 +218,7 @@ class _PatchedTable(Mapping[str, Cells]):
         if field not in self._made:
             cells = self._old[field]
             if self.places is not None:
-                cells = picked(cells, self.places)
+                cells = picked(cells, self._runs)
             self._made[field] = changed(cells, self.changes[field]) if field in self.changes else cells
         return self._made[field]
 
