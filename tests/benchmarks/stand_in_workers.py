@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from distributed.core import Server
 
+from dasktop.collectors.sources.dask.shipped_values import pack_answer
 from dasktop.collectors.sources.dask.shipped_worker import PLACE, THREAD_FIELDS, THREADS, WAITS
 from tests.benchmarks.stand_in_scheduler import LONGEST_LIFE_SECONDS, THREADS_OF_A_WORKER, place_of
 
@@ -64,7 +65,7 @@ class _Worker:
             self._row(native_id, seconds, is_compute=native_id < THREADS_OF_A_WORKER)
             for native_id in range(THREADS_OF_A_WORKER + OTHER_THREADS)
         ]
-        return {"at": now, "threads": rows, "children": [], "more_children": False}
+        return pack_answer({"at": now, "threads": rows, "children": [], "more_children": False})
 
     def waits(self, comm: Any = None) -> dict[str, Any]:
         return {"at": time.monotonic(), "has_children": False, "tasks": [], "others": [0.0, 0]}

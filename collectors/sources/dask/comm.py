@@ -18,6 +18,8 @@ from typing import Any
 
 import msgpack
 
+from dasktop.collectors.sources.dask.shipped_values import PACKED
+
 MOST_BYTES = 64 << 20
 """Per message. A reading takes about 0.1 KB per worker, its identity 1 KB, and its threads a few KB."""
 MOST_FRAMES = 100_000
@@ -185,6 +187,18 @@ def _check_lengths(frame: bytes) -> None:
     reader = msgpack.Unpacker(max_buffer_size=max(1, len(frame)))
     reader.feed(frame)
     reader.skip()
+
+
+def unpacked(answer: Any) -> Any:
+    """Return an answer as it was before `shipped_values.pack_answer`; every other one as it is.
+
+    Raises
+    ------
+    ProtocolError
+        See `decode`.
+    """
+    frame = answer.get(PACKED) if isinstance(answer, dict) else None
+    return decode(frame) if isinstance(frame, bytes) else answer
 
 
 def _refuse(code: int, _data: bytes) -> Any:

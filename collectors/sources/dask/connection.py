@@ -12,7 +12,7 @@ from dasktop.collectors.model.errors import NoSchedulerError, SilentSchedulerErr
 from dasktop.collectors.model.options import TlsFiles
 from dasktop.collectors.sources.address import Address
 from dasktop.collectors.sources.dask.certificates import tls_context
-from dasktop.collectors.sources.dask.comm import Comm, ProtocolError
+from dasktop.collectors.sources.dask.comm import Comm, ProtocolError, unpacked
 from dasktop.collectors.sources.dask.diagnosis import Diagnosis, Listener, diagnose, sentence
 from dasktop.collectors.sources.dask.plain_values import as_dict, as_text
 from dasktop.collectors.text.clean import clean
@@ -84,7 +84,7 @@ class Connection:
             try:
                 async with asyncio.timeout(seconds):
                     await self._comm.write({**arguments, "op": op, "reply": True})
-                    answer = await self._comm.read()
+                    answer = unpacked(await self._comm.read())
             except TimeoutError:
                 self._comm.abort()
                 raise SourceError(f"{self.address} did not answer within {seconds:g} s") from None

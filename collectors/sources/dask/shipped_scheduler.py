@@ -15,11 +15,11 @@ from typing import Any
 from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events, logged_workers
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
-from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
+from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, pack_answer, plain, text
 from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
-READING = "dasktop_v10_reading"
+READING = "dasktop_v11_reading"
 ASK_WORKERS = "dasktop_v2_ask_workers"
 
 # A worker is sent as a list in this order: field names would be most of the bytes.
@@ -84,7 +84,7 @@ def dasktop_install(dask_scheduler: Any) -> None:
         try:
             wanted_work = read_work(dask_scheduler, work)
             events = read_events(dask_scheduler, events_since)
-            return {
+            answer = {
                 **read(dask_scheduler, owner_finder, counts_of(wanted_work)),
                 "place": place,
                 "now": time.time(),
@@ -92,6 +92,7 @@ def dasktop_install(dask_scheduler: Any) -> None:
                 "work": wanted_work,
                 "departed": departed_workers(dask_scheduler, events, wanted_work),
             }
+            return pack_answer(answer)
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 

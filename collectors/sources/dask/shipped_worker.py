@@ -18,11 +18,11 @@ from typing import Any
 from dasktop.collectors.sources.dask.shipped_distributed_private import executor_threads
 from dasktop.collectors.sources.dask.shipped_place import file_system_of, read_file, read_place, read_stat
 from dasktop.collectors.sources.dask.shipped_profile import read_profile
-from dasktop.collectors.sources.dask.shipped_values import text
+from dasktop.collectors.sources.dask.shipped_values import pack_answer, text
 
 # Several versions of dasktop may query one worker: change the number when the form of an answer changes.
 PLACE = "dasktop_v3_place"
-THREADS = "dasktop_v3_threads"
+THREADS = "dasktop_v4_threads"
 PROFILE = "dasktop_v1_profile"
 STACK = "dasktop_v1_stack"
 WAITS = "dasktop_v1_waits"
@@ -52,7 +52,7 @@ def dasktop_install(dask_worker: Any) -> None:
 
     def threads(comm: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
         try:
-            return {"at": time.monotonic(), "threads": read_threads(dask_worker), **read_children()}
+            return pack_answer({"at": time.monotonic(), "threads": read_threads(dask_worker), **read_children()})
         except Exception as error:  # noqa: BLE001 - an exception here would appear in the user's log
             return {"error": text(repr(error))}
 

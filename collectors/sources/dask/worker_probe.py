@@ -15,6 +15,7 @@ from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import ChildProcess, Thread, Worker
 from dasktop.collectors.sources.dask import shipped_worker
+from dasktop.collectors.sources.dask.comm import ProtocolError, unpacked
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_text, as_tuple
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
@@ -226,7 +227,8 @@ class WorkerProbe:
             return []  # the scheduler's own reading is valid; the next one shows whether it has a problem
         answered = []
         for worker in workers:
-            outcome, answer = (*as_tuple(answers.get(worker.address)), None, None)[:2]
+            outcome, packed_answer = (*as_tuple(answers.get(worker.address)), None, None)[:2]
+            answer = _unpacked(packed_answer)
             if outcome == "answered" and isinstance(answer, dict) and "error" not in answer:
                 self._registry.note_answered(worker)
                 answered.append((worker, answer))
@@ -235,3 +237,11 @@ class WorkerProbe:
             elif outcome in ("refused", "answered"):
                 self._registry.note_refused(worker)
         return answered
+
+
+def _unpacked(answer: object) -> object:
+    """Return the answer of a worker; ``None`` if it is invalid."""
+    try:
+        return unpacked(answer)
+    except ProtocolError:
+        return None

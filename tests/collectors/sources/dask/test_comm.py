@@ -22,7 +22,9 @@ from dasktop.collectors.sources.dask.comm import (
     ProtocolError,
     decode,
     encode,
+    unpacked,
 )
+from dasktop.collectors.sources.dask.shipped_values import PACKED, pack_answer
 from tests.support.dask_messages import framed, from_distributed
 
 
@@ -154,3 +156,24 @@ def test_any_bytes_raise_only_protocol_errors(sent: bytes) -> None:
         asyncio.run(read(sent))
     with contextlib.suppress(ProtocolError):
         decode(sent)
+
+
+class TestPackedAnswers:
+    def test_any_answer_arrives_as_it_was(self) -> None:
+        answer = {"workers": [["ä", None, 1.5], []], "packed": {"n": 2**63}}
+        arrived = unpacked(decode(from_distributed(pack_answer(answer))[0]))
+        assert arrived == {"workers": (("ä", None, 1.5), ()), "packed": {"n": 2**63}}
+
+    @pytest.mark.parametrize("answer", [None, 7, {}, {"packed": 1}, {"status": "OK"}, ("packed",)])
+    def test_other_answers_stay_as_they_are(self, answer: object) -> None:
+        assert unpacked(answer) == answer
+
+    @pytest.mark.parametrize("value", [{1}, object(), 2**65], ids=["set", "object", "large"])
+    def test_what_msgpack_cannot_encode_is_not_packed(self, value: object) -> None:
+        answer = {"a": value}
+        assert pack_answer(answer) is answer
+
+    @pytest.mark.parametrize("frame", [b"", b"\xc1", b"\x91", b"\x91" * 5000 + b"\xc0", b"\xd4\x00x"])
+    def test_packed_answer_is_bounded_too(self, frame: bytes) -> None:
+        with pytest.raises(ProtocolError):
+            unpacked({PACKED: frame})

@@ -35,6 +35,7 @@ from dasktop.collectors.sources.dask import (
     shipped_work,
     shipped_worker,
 )
+from dasktop.collectors.sources.dask.comm import unpacked
 from dasktop.collectors.sources.dask.scheduler_reading import decode
 from dasktop.collectors.sources.dask.shipping import ENTRY, pack_source, packed
 from dasktop.collectors.sources.dask.threads import decode_children
@@ -79,7 +80,7 @@ def test_imports_only_stdlib_dask_and_shipped_modules(module: Any) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
-    assert imported <= sys.stdlib_module_names | {"dask", "distributed", "psutil"} | {
+    assert imported <= sys.stdlib_module_names | {"dask", "distributed", "msgpack", "psutil"} | {
         other.__name__ for other in SHIPPED
     }
 
@@ -190,7 +191,7 @@ def fake_scheduler(*workers: Any, **changes: Any) -> SimpleNamespace:
 def travel(answer: Any) -> Any:
     """Encode and decode an answer; what msgpack cannot encode is an error."""
     msgpack.packb(answer, default=None)
-    return loads(dumps(answer))
+    return unpacked(loads(dumps(answer)))
 
 
 def read(scheduler: SimpleNamespace) -> Any:
