@@ -392,10 +392,17 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self._feed.change_interval(direction)
 
     def on_interval_arrived(self, message: IntervalArrived) -> None:
-        """Show the new poll interval; in the header, too, if it is not the initial one."""
-        words = f"every {message.interval.seconds:g} s"
-        self._header.show_interval("" if message.interval.is_usual else words)
-        self._status.show_result(f"polling dask {words}; SLURM interval unchanged")
+        """Show the new poll interval; in the header, too, if it is not the initial one or slow polls lengthen it."""
+        interval = message.interval
+        in_header = "" if interval.is_usual else f"every {interval.seconds:g} s"
+        words = f"every {interval.seconds:g} s; SLURM interval unchanged"
+        if interval.lengthened_seconds is not None and interval.poll_seconds is not None:
+            takes = f"a poll takes {round(interval.poll_seconds, 1):g} s"
+            in_header = f"every {interval.lengthened_seconds:g} s: {takes}"
+            words = f"every {interval.lengthened_seconds:g} s instead of {interval.seconds:g} s, since {takes}"
+        self._header.show_interval(in_header)
+        if interval.is_chosen:
+            self._status.show_result(f"polling dask {words}")
 
     def on_notice_arrived(self, message: NoticeArrived) -> None:
         """Show a notice, unless an operation is running."""

@@ -77,8 +77,15 @@ class Interval(Record, frozen=True, kw_only=True):
     """The new interval at which dask is polled."""
 
     seconds: float
+    """The chosen one."""
     is_usual: bool
     """Whether it is the initial interval."""
+    is_chosen: bool = True
+    """Whether the user has just chosen it."""
+    lengthened_seconds: float | None = None
+    """The actual interval, if it is longer because polls take long."""
+    poll_seconds: float | None = None
+    """How long a poll with its snapshot takes, if that is why."""
 
 
 class Failure(Record, frozen=True, kw_only=True):

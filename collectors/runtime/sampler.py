@@ -271,9 +271,12 @@ class Sampler:
         await self._queries.close()
         address = self._take_choice()
         await poller.switch_to(address)
+        was_lengthened = self._dask_timer.slow_poll_seconds is not None
         self._reset_dask_timer(poller)
         self._threads_of = self._workers = self._missed = frozenset()
         self._hand_over(Switched(address=address))
+        if was_lengthened:
+            self._announce_interval()
         self._publish(poller)
         self._slurm_timer.poll_now()
 
@@ -284,7 +287,9 @@ class Sampler:
         return address
 
     def _reset_dask_timer(self, poller: Poller) -> None:
-        self._dask_timer = PollTimer(poller.dask_log, self._interval_seconds, floor_seconds=0.2)
+        self._dask_timer = PollTimer(
+            poller.dask_log, self._interval_seconds, floor_seconds=0.2, on_change=self._announce_interval
+        )
 
     def _begin_search(self) -> None:
         if self._search is None or self._search.done():
@@ -306,9 +311,21 @@ class Sampler:
         steps = sorted({*INTERVALS, usual})
         place = steps.index(self._interval_seconds) - direction
         self._interval_seconds = seconds = steps[min(max(place, 0), len(steps) - 1)]
-        self._poller.expect_polls_every(seconds)
         self._dask_timer.change(seconds)
-        self._hand_over(Interval(seconds=seconds, is_usual=seconds == usual))
+        self._announce_interval(is_chosen=True)
+
+    def _announce_interval(self, *, is_chosen: bool = False) -> None:
+        timer = self._dask_timer
+        self._poller.expect_polls_every(timer.interval_seconds)
+        self._hand_over(
+            Interval(
+                seconds=self._interval_seconds,
+                is_usual=self._interval_seconds == self._options.interval_seconds,
+                is_chosen=is_chosen,
+                lengthened_seconds=None if timer.slow_poll_seconds is None else timer.interval_seconds,
+                poll_seconds=timer.slow_poll_seconds,
+            )
+        )
 
     async def _poll_dask(self, poller: Poller) -> None:
         await poller.poll_dask(self._threads_of)

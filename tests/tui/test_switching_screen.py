@@ -275,3 +275,19 @@ class TestInterval:
             await screen.pilot.pause()
             assert "every" not in screen.header[0]
             assert "polling dask every 2 s" in screen.lines_of(StatusLine)[0]
+
+    async def test_lengthened_interval_and_its_reason_are_shown(self) -> None:
+        async with running() as screen:
+            await screen.show(of_old())
+            slow = Interval(seconds=2.0, is_usual=True, is_chosen=False, lengthened_seconds=6.0, poll_seconds=2.92)
+            screen.feed.emit(slow)
+            await screen.pilot.pause()
+            assert " · every 6 s: a poll takes 2.9 s" in screen.header[0]
+            assert "polling" not in "".join(screen.lines_of(StatusLine))
+            screen.feed.emit(replace(slow, seconds=1.0, is_usual=False, is_chosen=True))
+            await screen.pilot.pause()
+            words = "polling dask every 6 s instead of 1 s, since a poll takes 2.9 s"
+            assert words in screen.lines_of(StatusLine)[0]
+            screen.feed.emit(Interval(seconds=2.0, is_usual=True, is_chosen=False))
+            await screen.pilot.pause()
+            assert "every" not in screen.header[0]

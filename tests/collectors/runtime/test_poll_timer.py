@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from dasktop.collectors.model.errors import SourceError
 from dasktop.collectors.runtime.poll_timer import PollTimer
 from dasktop.collectors.sources.health import SourceLog
 from tests.support.virtual_time import run_in_virtual_time
@@ -43,6 +44,63 @@ def test_pauses_grow_while_nothing_changes():
     timer.poll_soon()
     assert timer.pause_seconds() == 10
     assert PollTimer(SourceLog("x", 1), 300, calm_seconds=30).pause_seconds() == 300
+
+
+def intervals_with(durations, interval_seconds=2, **options):
+    """Return the interval after each of these durations of polls."""
+    timer = PollTimer(SourceLog("x", 1), interval_seconds, **options)
+    intervals = []
+    for seconds in durations:
+        timer.note_duration(seconds)
+        assert timer.pause_seconds() == timer.interval_seconds
+        intervals.append(timer.interval_seconds)
+    return intervals
+
+
+def test_slow_polls_lengthen_the_interval():
+    assert intervals_with([0.9, 0.9, 0.9]) == [2, 2, 2]
+    assert intervals_with([2.9, 2.9, 2.9]) == [2, 6, 6]
+
+
+def test_one_slow_poll_changes_nothing():
+    assert intervals_with([17, 0.5, 0.5, 9, 0.5]) == [2, 2, 2, 2, 2]
+
+
+def test_cheap_polls_shorten_the_interval_again():
+    assert intervals_with([2.9, 2.9, 0.5, 0.5]) == [2, 6, 6, 2]
+    assert intervals_with([9, 9, 2, 2]) == [2, 18, 18, 4]
+
+
+def test_small_differences_do_not_change_the_interval():
+    assert intervals_with([2.9, 2.9, 2.4, 3.0, 2.3, 2.9, 2.3]) == [2, 6, 6, 6, 6, 6, 6]
+    assert intervals_with([1.1, 1.1, 0.9, 0.9, 1.1, 1.1]) == [2, 3, 3, 3, 3, 3]
+
+
+def test_interval_is_lengthened_up_to_a_minute():
+    assert intervals_with([500, 500, 500]) == [2, 60, 60]
+    assert intervals_with([500, 500, 500], interval_seconds=300) == [300, 300, 300]
+
+
+def test_long_interval_needs_no_lengthening():
+    timer = PollTimer(SourceLog("x", 1), 2)
+    for _ in range(3):
+        timer.note_duration(3)
+    assert (timer.interval_seconds, timer.slow_poll_seconds) == (6, 3)
+    timer.change(10)
+    assert (timer.interval_seconds, timer.slow_poll_seconds) == (10, None)
+    timer.change(0.5)
+    assert (timer.interval_seconds, timer.slow_poll_seconds) == (6, 3)
+
+
+def test_pauses_grow_from_the_lengthened_interval():
+    timer = PollTimer(SourceLog("x", 1), 10, calm_seconds=30)
+    for _ in range(3):
+        timer.note_duration(6)
+        timer.note("the same")
+    assert timer.pause_seconds() == 30
+    for _ in range(3):
+        timer.note_duration(20)
+    assert timer.pause_seconds() == 40
 
 
 def polls_of(make, meanwhile):
@@ -99,3 +157,70 @@ def test_poll_now_respects_the_floor():
             timer.poll_now()
 
     assert polls_of(lambda: PollTimer(SourceLog("x", 1), 60, floor_seconds=0.25), poll_at_once) == [0, 0.25, 0.5]
+
+
+def test_polls_take_at_most_half_of_the_time():
+    def slurm(log):
+        return PollTimer(log, 5, floor_seconds=5)
+
+    assert starts_of(slurm, lambda _: 5.0, seconds=60) == [0, 5, 15, 25, 35, 45, 55]
+    assert starts_of(slurm, lambda _: 1.0, seconds=30) == [0, 5, 10, 15, 20, 25]
+
+
+def test_snapshots_count_as_a_part_of_polls():
+    def dask(log):
+        return PollTimer(log, 2)
+
+    assert starts_of(dask, lambda _: 1.0, seconds=30, snapshot_seconds=2.0) == [0, 3, 9, 15, 21, 27]
+
+
+def test_changes_of_the_interval_are_announced():
+    told = []
+
+    def dask(log):
+        timer = PollTimer(log, 2, on_change=lambda: told.append((timer.interval_seconds, timer.slow_poll_seconds)))
+        return timer
+
+    starts = starts_of(dask, lambda number: 3.0 if number < 4 else 0.5, seconds=40)
+    assert starts == [0, 3, 9, 15, 21, 27, 29, 31, 33, 35, 37, 39]
+    assert told == [(6, 3.0), (2, None)]
+
+
+def test_polls_that_fail_do_not_lengthen_the_interval():
+    async def failing_slowly():
+        log = SourceLog("x", 1)
+        timer = PollTimer(log, 2)
+
+        async def poll():
+            await asyncio.sleep(9)
+            with log.attempt():
+                raise SourceError("no")
+
+        polling = asyncio.create_task(timer.keep(poll, lambda: None))
+        await asyncio.sleep(200)
+        polling.cancel()
+        return timer.interval_seconds
+
+    assert run_in_virtual_time(failing_slowly()) == 2
+
+
+def starts_of(make, seconds_of_poll, seconds, snapshot_seconds=0.0):
+    """Return when polls started that take so long, within some seconds."""
+
+    async def started():
+        log, starts = SourceLog("x", 1), []
+        timer = make(log)
+
+        async def poll():
+            starts.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(seconds_of_poll(len(starts) - 1))
+
+        def make_snapshot():
+            asyncio.get_running_loop().advance(snapshot_seconds)
+
+        polling = asyncio.create_task(timer.keep(poll, make_snapshot))
+        await asyncio.sleep(seconds)
+        polling.cancel()
+        return [start for start in starts if start < seconds]
+
+    return run_in_virtual_time(started())

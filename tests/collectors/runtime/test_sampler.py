@@ -403,12 +403,12 @@ class TestInterval:
         [poller] = run.pollers
         polls = len(poller.polls_of)
         run.sampler.change_interval(1)
-        assert run.next(Interval) == Interval(seconds=30, is_usual=False)
+        assert run.next(Interval, chosen) == Interval(seconds=30, is_usual=False)
         for _ in range(5):
             run.sampler.change_interval(1)
-        intervals = [run.next(Interval).seconds for _ in range(5)]
+        intervals = [run.next(Interval, chosen).seconds for _ in range(5)]
         assert intervals == [10, 5, 2, 1, 0.5]
-        assert poller.expected_every == 0.5
+        assert poller.expected_every == run.sampler._dask_timer.interval_seconds
         wait_until(lambda: len(poller.polls_of) >= polls + 3)
         assert run.sampler._slurm_timer.pause_seconds() == Options().slurm_interval_seconds
 
@@ -418,7 +418,7 @@ class TestInterval:
         intervals = []
         for direction in (-1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 1, 1, 1, 1):
             run.sampler.change_interval(direction)
-            intervals.append(run.next(Interval))
+            intervals.append(run.next(Interval, chosen))
         assert [interval.seconds for interval in intervals] == [5, 10, 30, 60, 60, 30, 10, 5, 3, 2, 1, 0.5, 0.5, 0.5]
         assert [interval.seconds for interval in intervals if interval.is_usual] == [3]
 
@@ -429,6 +429,31 @@ class TestInterval:
         run.sampler.choose("tcp://b:2")
         run.next(Switched)
         assert run.sampler._dask_timer.pause_seconds() == 5
+
+    def test_slow_polls_lengthen_the_interval(self, start):
+        run = start(interval_seconds=30)
+        run.next(Snapshot, lambda s: state_of(s, "dask").state == "ok")
+        sampler, [poller] = run.sampler, run.pollers
+
+        def be_slow():
+            for _ in range(3):
+                sampler._dask_timer.note_duration(28)
+
+        sampler._call(be_slow)
+        slow = Interval(seconds=30, is_usual=True, is_chosen=False, lengthened_seconds=56, poll_seconds=28)
+        assert run.next(Interval) == slow
+        assert poller.expected_every == 56
+        sampler.change_interval(1)
+        assert run.next(Interval) == replace(slow, seconds=10, is_usual=False, is_chosen=True)
+        sampler.choose("tcp://b:2")
+        run.next(Switched)
+        assert run.next(Interval) == Interval(seconds=10, is_usual=False, is_chosen=False)
+        assert poller.expected_every == 10
+
+
+def chosen(interval):
+    """Return whether the user has chosen an interval; slow polls may change it, too."""
+    return interval.is_chosen
 
 
 def test_no_scheduler_at_start_is_a_failure(start):
