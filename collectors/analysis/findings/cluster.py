@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from dasktop.collectors.analysis.findings.rule import DASK, QUEUE, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Severity, Source, Worker
 from dasktop.collectors.model.sources import is_failing
 from dasktop.collectors.text.format import counted, listed, plain_duration
@@ -93,7 +92,7 @@ def version_mismatch(context: RuleContext) -> Iterator[PendingFinding]:
     python = _minor(cluster.python_version)
     others: dict[tuple[str, ...], list[Worker]] = defaultdict(list)
     job_ids: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for job, worker in workers_with_jobs(context.snapshot):
+    for job, worker in context.workers:
         differs = []
         if worker.dask_version and cluster.dask_version and worker.dask_version != cluster.dask_version:
             differs.append(f"dask {worker.dask_version} (scheduler: {cluster.dask_version})")

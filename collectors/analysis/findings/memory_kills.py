@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from dasktop.collectors.analysis.failures import worker_memory_advice
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.analysis.worker_end import AFTER, BEFORE
-from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Snapshot, WorkerEvent
 from dasktop.collectors.model.work import Attempt, Failure
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_sizes
@@ -52,7 +51,7 @@ def _threads(context: RuleContext, kills: Sequence[WorkerEvent]) -> int | None:
     A nanny starts a worker of the same name.
     """
     seen = [gone.worker for gone in context.history.departed]
-    seen += [worker for _, worker in workers_with_jobs(context.snapshot)]
+    seen += [worker for _, worker in context.workers]
     known = {worker.name: worker.nthreads for worker in seen}
     numbers = [known.get(event.worker or "") for event in kills]
     several = [number for number in numbers if number is not None and number > 1]

@@ -18,19 +18,20 @@ _NEAR_LIMIT = "memory-near-limit"
 @rule(_NEAR_LIMIT, order=130)
 def memory_near_limit(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers near their memory limit, and jobs near their allocation, beyond which SLURM may kill them."""
+    least = context.thresholds.memory_near_limit_percent - HYSTERESIS_PERCENT  # most workers use less
     for job in context.running:
-        workers = workers_of(job)
-        near = [worker for worker in workers if worker.status != "paused" and _is_near(context, job, worker)]
+        near = [
+            worker
+            for worker in workers_of(job)
+            if worker.memory_limit_bytes
+            and 100 * (worker.memory_bytes or 0) >= least * worker.memory_limit_bytes
+            and worker.status != "paused"
+            and _reaches(context, worker.memory_bytes, worker.memory_limit_bytes, job.job_id, worker.name)
+        ]
         for worker in near:
             yield _near(context, job, worker)
-        granted = job.allocated.memory_bytes
-        has_limits = all(worker.memory_limit_bytes for worker in workers)
-        used = job.used.memory_bytes
-        # If every worker has a limit and these fit into the allocation, a worker reaches its own limit first.
-        bounded = has_limits and granted is not None and sum(w.memory_limit_bytes or 0 for w in workers) <= granted
-        if job.used.memory_source == "slurm":
-            bounded = False  # dask does not limit other programs
-        if not near and not bounded and _reaches(context, used, granted, job.job_id, None):
+        reaches = not near and _reaches(context, job.used.memory_bytes, job.allocated.memory_bytes, job.job_id, None)
+        if reaches and not _is_bounded(job):
             yield _near(context, job, None)
 
 
@@ -87,8 +88,12 @@ def threads_undersubscribed(context: RuleContext) -> Iterator[PendingFinding]:
         )
 
 
-def _is_near(context: RuleContext, job: Job, worker: Worker) -> bool:
-    return _reaches(context, worker.memory_bytes, worker.memory_limit_bytes, job.job_id, worker.name)
+def _is_bounded(job: Job) -> bool:
+    """Return whether a worker reaches its own limit before the job does: all have one, and these fit into it."""
+    limits, granted = [worker.memory_limit_bytes for worker in workers_of(job)], job.allocated.memory_bytes
+    if job.used.memory_source == "slurm":
+        return False  # dask does not limit other programs
+    return granted is not None and all(limits) and sum(limit or 0 for limit in limits) <= granted
 
 
 def _reaches(context: RuleContext, used: int | None, limit: int | None, job_id: str, worker: str | None) -> bool:

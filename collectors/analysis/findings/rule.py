@@ -3,15 +3,18 @@
 Pure: a rule reads no clock and no source, and knows of no other rule.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from dasktop.collectors.analysis.findings.history import FindingHistory, dask_read_at
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.snapshot import Job, Severity, Snapshot
-from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
+from dasktop.collectors.model.jobs import workers_with_jobs
+from dasktop.collectors.model.snapshot import Job, Severity, Snapshot, Worker
+from dasktop.collectors.model.thresholds import Thresholds
 
 DASK, QUEUE = "dask", "slurm.queue"
 Harm = Literal["risk", "unused", "lost", "held up"]
@@ -23,14 +26,15 @@ CLOCK_SECONDS = 0.05
 """Precision of a reading's time, which is computed from its age and the snapshot's time."""
 
 
-class RuleContext(NamedTuple):
+@dataclass(frozen=True)
+class RuleContext:
     """The input of a rule."""
 
     snapshot: Snapshot
-    history: FindingHistory = FindingHistory()
+    history: FindingHistory
     """Includes this snapshot, except for what the rules find in it."""
-    thresholds: Thresholds = DEFAULTS
-    zone: tzinfo | None = UTC
+    thresholds: Thresholds
+    zone: tzinfo | None
     """Time zone for times of day in messages; ``None``: the process's local time zone."""
 
     @property
@@ -38,15 +42,20 @@ class RuleContext(NamedTuple):
         """When the snapshot was taken."""
         return self.snapshot.taken_at
 
-    @property
-    def jobs(self) -> Iterator[Job]:
+    @cached_property
+    def jobs(self) -> Sequence[Job]:
         """The jobs that belong to the cluster."""
-        return (job for job in self.snapshot.jobs if job.evidence)
+        return [job for job in self.snapshot.jobs if job.evidence]
 
-    @property
-    def running(self) -> Iterator[Job]:
+    @cached_property
+    def running(self) -> Sequence[Job]:
         """The running jobs of the cluster."""
-        return (job for job in self.jobs if read_state(job.state).is_running)
+        return [job for job in self.jobs if read_state(job.state).is_running]
+
+    @cached_property
+    def workers(self) -> Sequence[tuple[Job | None, Worker]]:
+        """All workers, as `workers_with_jobs` returns them."""
+        return workers_with_jobs(self.snapshot)
 
     @property
     def dask_read_at(self) -> datetime | None:

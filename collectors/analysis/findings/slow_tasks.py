@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dasktop.collectors.analysis.findings.phrases import rounded_duration
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
-from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import Thresholds
@@ -23,7 +22,7 @@ def tasks_stuck(context: RuleContext) -> Iterator[PendingFinding]:
 def _idle_workers(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers with tasks that run none of them and use no CPU, although they are neither paused nor silent."""
     limit = context.thresholds.tasks_stuck_cpu_percent
-    for job, worker in workers_with_jobs(context.snapshot):
+    for job, worker in context.workers:
         cpu = worker.cpu_percent
         if worker.status != "running" or worker.executing != 0 or not worker.queued or cpu is None or cpu >= limit:
             continue
@@ -58,7 +57,7 @@ def _idle_tasks(context: RuleContext) -> Iterator[PendingFinding]:
     least = min(thresholds.task_waits_seconds, thresholds.task_idle_seconds)
     least = max(least, thresholds.task_idle_factor * slowest)
     long = [task for task in work.running or () if task.seconds >= least and task.task_name in names]
-    workers = {worker.address: (job, worker) for job, worker in workers_with_jobs(context.snapshot)} if long else {}
+    workers = {worker.address: (job, worker) for job, worker in context.workers} if long else {}
     by_name: dict[str, list[RunningTask]] = defaultdict(list)
     for task in long:
         job, worker = workers.get(task.address or "", (None, None))

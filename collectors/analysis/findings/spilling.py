@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dasktop.collectors.analysis.findings.phrases import workers_words
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.file_systems import NETWORK_FILE_SYSTEMS
-from dasktop.collectors.model.jobs import workers_with_jobs
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.text.format import plain_size
 
@@ -15,7 +14,7 @@ from dasktop.collectors.text.format import plain_size
 def spills_to_network_disk(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield a finding for each type of network file system that workers have spilled results to."""
     spilling: dict[str, list[tuple[Job | None, Worker]]] = defaultdict(list)
-    for job, worker in workers_with_jobs(context.snapshot):
+    for job, worker in context.workers:
         if worker.spilled_bytes and worker.file_system in NETWORK_FILE_SYSTEMS:
             spilling[worker.file_system].append((job, worker))
     for kind, members in spilling.items():

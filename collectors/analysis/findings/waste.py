@@ -42,8 +42,10 @@ def threads_only_wait(context: RuleContext) -> Iterator[PendingFinding]:
 
 def _only_waits(context: RuleContext, worker: Worker) -> bool:
     seconds = worker.waiting_seconds
+    if seconds is None or seconds < context.thresholds.threads_waiting_seconds:
+        return False
     hangs = context.is_active("tasks-stuck", None, worker.longest_task_name)
-    return seconds is not None and seconds >= context.thresholds.threads_waiting_seconds and not hangs
+    return not hangs
 
 
 @rule("memory-unused", order=205, harm="unused")

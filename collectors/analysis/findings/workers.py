@@ -13,7 +13,7 @@ from dasktop.collectors.analysis.findings.phrases import (
 )
 from dasktop.collectors.analysis.findings.rule import DASK, PendingFinding, RuleContext, rule
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import command_id, has_ended, workers_of, workers_with_jobs
+from dasktop.collectors.model.jobs import command_id, has_ended, workers_of
 from dasktop.collectors.model.snapshot import Job, Worker
 from dasktop.collectors.text.format import counted, listed, plain_duration, plain_size
 
@@ -68,7 +68,7 @@ def _not_in_their_job(context: RuleContext, job: Job, workers: Sequence[Worker])
 @rule("worker-silent", order=100, needs=(DASK,), harm="held up")
 def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers whose heartbeat is overdue."""
-    workers = workers_with_jobs(context.snapshot)
+    workers = context.workers
     # distributed.scheduler.heartbeat_interval: from 200 workers on, at most 200 heartbeats per second.
     limit_seconds = max(context.thresholds.worker_silent_seconds, 3 * (1 + len(workers) / 200))
     for job, worker in workers:
@@ -98,7 +98,7 @@ def worker_silent(context: RuleContext) -> Iterator[PendingFinding]:
 @rule("worker-paused", order=110, needs=(DASK,), harm="unused")
 def worker_paused(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield workers that dask has paused because of their memory: they start no new tasks."""
-    for job, worker in workers_with_jobs(context.snapshot):
+    for job, worker in context.workers:
         if worker.status != "paused":
             continue
         memory, limit = worker.memory_bytes, worker.memory_limit_bytes
@@ -125,6 +125,8 @@ def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
     If the scheduler does not report why workers end, restarts that all workers have in common may be a client's: they
     are reported as one finding that says so.
     """
+    if not context.history.restarts:
+        return
     window = context.thresholds.worker_restart_window_seconds
     events = context.snapshot.worker_events
     recent = [event for event in events or () if (context.now - event.at).total_seconds() <= window]
@@ -139,10 +141,7 @@ def worker_restarting(context: RuleContext) -> Iterator[PendingFinding]:
             for key, times in context.history.restarts.items()
         }
     )
-    by_key = {
-        (job.job_id if job is not None else None, worker.name): worker
-        for job, worker in workers_with_jobs(context.snapshot)
-    }
+    by_key = {(job.job_id if job is not None else None, worker.name): worker for job, worker in context.workers}
     common = 0
     if events is None and len(by_key) > 1:
         common = min((restarts[key] for key in by_key), default=0)
