@@ -63,7 +63,7 @@ def estimated(
     work
         The work that the scheduler reported; ``None`` if unknown.
     at
-        The time of the snapshot.
+        The time of the snapshot; counts if the work does not tell when it was read.
     threads
         Number of threads of all workers; ``None`` if unknown.
     scheduler_id
@@ -73,6 +73,7 @@ def estimated(
     """
     if work is None:
         return None, history if history.scheduler_id == scheduler_id else WorkHistory(scheduler_id=scheduler_id)
+    at = work.read_at or at
     ends = history.ends if history.scheduler_id == scheduler_id else HeldEnds()
     history = extended(history, work, at, threads or 0, scheduler_id)
     by_name = rates(history)

@@ -221,3 +221,5 @@ class Work(Record, frozen=True, kw_only=True):
     progress: Progress
     eta: Eta | None = None
     rate_per_second: float | None = None
+    read_at: datetime | None = None
+    """When all of this was read that has no time of its own: in a large cluster not at each poll. ``None``: unknown."""

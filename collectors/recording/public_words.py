@@ -31,13 +31,13 @@ memory message met metrics middle min minimum minjobage minute minutes missed mi
 moved moves msgpack much must n name named names nannies nanny narrower need needs neither network never new newer
 newest no nobody node nodelist nodes none nor normally not notebook nothing now nthreads number object of off offers
 offload often ok old on once one ones only op open operation or order other others otherwise our out outcome outdated
-output outside over overwrite own owner packages part partition partitions pass path paused pauses peak pending per
-percent perhaps permission pid pipe place plain plan planned plnd plus policies port preempted present previous printed
-prints priority probe probing process processes processing profiles programs prolog python qos quarter queried query
-queue queued raises ran rb reach reached read reading reads ready reason received recent recorded recorder recording
-recover refused register regular rejects release released releases releasing remain remaining remains remove removed
-removes replace replaced replaces replay replicate reply report reported reports request requested requests requeue
-requeued required requires rescheduled reservation reserved resolve resource resources respond restart restarted
+output outside over overwrite own owner packages packed part partition partitions pass path paused pauses peak pending
+per percent perhaps permission pid pipe place plain plan planned plnd plus policies port preempted present previous
+printed prints priority probe probing process processes processing profiles programs prolog python qos quarter queried
+query queue queued raises ran rb reach reached read reading reads ready reason received recent recorded recorder
+recording recover refused register regular rejects release released releases releasing remain remaining remains remove
+removed removes replace replaced replaces replay replicate reply report reported reports request requested requests
+requeue requeued required requires rescheduled reservation reserved resolve resource resources respond restart restarted
 restarts resubmit resubmits resubmitted result results resume resumed resumes retire retired retiring retrieval return
 revoked risk role room rounded rounds rows rss rule run running runs s sacct salloc same sample sampled sampler samples
 saver say sbatch scale scaled scaling scancel schedstat scheduled scheduler schedulers schema scontrol script scripts

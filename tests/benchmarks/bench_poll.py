@@ -29,7 +29,6 @@ async def compared(address: str, rounds: int) -> list[Row]:
     """Poll for some half minutes, each beside the same number of calls of ``identity``."""
     now = 0.0
     control = await Connection.open(parse_address(address), None, PATIENCE_SECONDS)
-    collector = DaskCollector(address, timeout_seconds=PATIENCE_SECONDS)
 
     async def costs() -> tuple[float, int]:
         seconds, sent = await control.call(COSTS, PATIENCE_SECONDS)
@@ -50,6 +49,7 @@ async def compared(address: str, rounds: int) -> list[Row]:
     polls: list[tuple[float, float]] = []
     identities: list[tuple[float, float]] = []
     with mock.patch.object(collector_module, "time", SimpleNamespace(monotonic=lambda: now)):
+        collector = DaskCollector(address, timeout_seconds=PATIENCE_SECONDS)
         await collector.read()  # attaches, and registers all workers
         await collector.read()
         await identity()

@@ -64,7 +64,7 @@ def requests_of_a_minute(workers: int) -> list[dict[str, Any]]:
         now = number * POLL_SECONDS
         request = reader.request(workers)
         requests.append(request | {"failures_since": FAR_FUTURE})
-        answer = {"names": (), "activities": () if request["activities"] else None}
+        answer = {"names": (), "activities": () if request.get("activities") else None} if len(request) > 1 else {}
         reader.after(answer, "id", None, datetime.now(UTC), lambda address: address)
     return requests
 

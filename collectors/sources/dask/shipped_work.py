@@ -62,10 +62,13 @@ def read_work(scheduler: Any, wanted: Any) -> dict[str, Any] | None:
 
     ``wanted`` is a dictionary: ``failures_since`` (seconds since 1970 by the scheduler's clock, or None for all),
     ``known_code`` (ids of the computations whose code is not needed), ``running`` and ``activities`` (whether to read
-    these, which take longer), and ``longest`` (whether to read what each worker runs longest).
+    these, which take longer), and ``longest`` (whether to read what each worker runs longest). If its ``is_due`` is
+    false, nothing is read.
     """
     if not isinstance(wanted, dict):
         return None
+    if wanted.get("is_due") is False:
+        return {"longest": None}
     try:
         names, more_names = read_names(scheduler)
         forgotten = sum([prefix.state_counts.get("forgotten", 0) for prefix in scheduler.task_prefixes.values()])
@@ -366,9 +369,9 @@ def longest_row(tasks: list[Any], seconds: list[Any]) -> list[Any]:
 def read_running(scheduler: Any, seconds: list[Any]) -> list[list[Any]]:
     """Return the tasks that run longest, the longest first. ``seconds``: from `longest_tasks`."""
     # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
-    least = sorted([ran for ran in seconds if ran is not None])[-MOST_RUNNING:]
-    workers = zip(list(scheduler.workers.values()), seconds)  # noqa: B905 - Python 3.8
-    at_work = [worker for worker, longest in workers if longest is not None and longest >= least[0]]
+    numbers = sorted([number for number, ran in enumerate(seconds) if ran is not None], key=seconds.__getitem__)
+    workers = list(scheduler.workers.values())
+    at_work = [workers[number] for number in numbers[-MOST_RUNNING:]]
     running = [(ran, task, worker) for worker in at_work for task, ran in worker.executing.items()]
     running.sort(key=operator.itemgetter(0), reverse=True)
     return [

@@ -47,11 +47,11 @@ MOST_FAILURES = 100
 MOST_NAMES = 1000
 """Names whose mean times are kept."""
 LEFT_STATES = frozenset(("waiting", "no-worker", "queued", "processing"))
-POLLS_BETWEEN_RUNNING = 5
+READINGS_BETWEEN_RUNNING = 5
 MOST_SMALL = 200
-"""Of a cluster of up to this number of workers, what each worker runs is read at each poll."""
-LESS_OFTEN_IF_LARGE = 2
-"""In a larger one, what runs is read in only one of this many polls in which it would be read in a small one."""
+"""Of a cluster of up to this number of workers, the work and what each worker runs are read at each poll."""
+SECONDS_BETWEEN_IF_LARGE = 3.0
+"""In a larger one, the work is read at the first poll after this time: every other one, if they come every 2 s."""
 SECONDS_BETWEEN_ACTIVITIES = 30.0
 
 NameOf = Callable[[str | None], str | None]
@@ -72,6 +72,9 @@ class _Kept:
         self.activities_at: float | None = None
         self.progress = ProgressTracker()
         self.means: dict[str, float] = {}
+        self.work: Work | None = None
+        self.work_at: float | None = None
+        """By the clock of `WorkReader`."""
 
     def longest_forgotten(self, names: Iterable[TaskName]) -> float | None:
         """Return the longest mean time of the names that are not listed any more, since tasks have been left."""
@@ -97,7 +100,8 @@ class WorkReader:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._polls = 0
+        self._readings = 0
+        self._is_due = True
         self._kept = _Kept(None)
 
     def request(self, workers: int = 0) -> dict[str, Any]:
@@ -106,9 +110,13 @@ class WorkReader:
         ``workers``: how many the cluster had at the last reading.
         """
         is_large = workers > MOST_SMALL
-        self._polls += 1
-        wants_running = self._polls % (POLLS_BETWEEN_RUNNING * (LESS_OFTEN_IF_LARGE if is_large else 1)) == 1
         now = self._clock()
+        work_at = self._kept.work_at
+        self._is_due = not is_large or work_at is None or now - work_at >= SECONDS_BETWEEN_IF_LARGE
+        if not self._is_due:
+            return {"is_due": False}
+        self._readings += 1
+        wants_running = self._readings % READINGS_BETWEEN_RUNNING == 1
         wants_activities = (
             self._kept.activities_at is None or now - self._kept.activities_at >= SECONDS_BETWEEN_ACTIVITIES
         )
@@ -139,7 +147,7 @@ class WorkReader:
         kept = self._kept
         fields = as_dict(answer)
         if "names" not in fields:
-            return None
+            return None if self._is_due else kept.work
         skew = timedelta() if now is None else taken_at - (as_datetime(now) or taken_at)
         of_names, whole = kept.progress.update(
             _counts_of_names(fields), _counts_of_computations(fields), as_int(fields.get("forgotten_total")) or 0
@@ -163,7 +171,8 @@ class WorkReader:
             kept.activities_at = self._clock()
         failures = None if kept.failures is None else tuple(kept.failures)
         running = kept.running
-        return Work(
+        kept.work_at = self._clock()
+        kept.work = Work(
             computations=self._computations(fields, skew),
             task_names=names,
             more_task_names=as_int(fields.get("more_names")) or 0,
@@ -180,7 +189,9 @@ class WorkReader:
             activities=kept.activities,
             # `completed_work` tells failed and blocked ones apart.
             progress=Progress(done=whole.done, total=whole.total, failed=None, blocked=None, erred=whole.erred),
+            read_at=taken_at,
         )
+        return kept.work
 
     def _add_failures(self, fields: Mapping[str, Any], skew: timedelta, worker_name: NameOf) -> None:
         if fields.get("failures") is None:

@@ -83,6 +83,19 @@ def test_early_end_moves_when_something_is_learnt():
         assert then.earliest > before.earliest + timedelta(seconds=30)
 
 
+def test_work_that_was_read_once_counts_once():
+    """In a large cluster it is not read at each poll: snapshots between readings repeat it."""
+    moments = [TAKEN_AT + timedelta(seconds=4 * number) for number in range(6)]
+    readings = [replace(after(8 * n, 200 - 8 * n), read_at=at) for n, at in enumerate(moments)]
+    once, twice = WorkHistory(), WorkHistory()
+    for reading, at in zip(readings, moments, strict=True):
+        shown, once = estimated(reading, at, 4, "s", once)
+        for later in (0, 2):
+            repeated, twice = estimated(reading, at + timedelta(seconds=later), 4, "s", twice)
+            assert repeated == shown
+    assert (once, shown.rate_per_second) == (twice, 2.0)
+
+
 def test_no_work():
     assert estimated(None, TAKEN_AT, 4, "s", WorkHistory())[0] is None
 

@@ -16,6 +16,7 @@ from dasktop.collectors.sources.dask.shipped_work import (
     MOST_BLOCKED,
     MOST_FAILURES,
     MOST_NAMES,
+    MOST_RUNNING,
     NAME_FIELDS,
     RUNNING_FIELDS,
     STATES,
@@ -309,6 +310,19 @@ def test_longest_running_first_and_only_if_wanted() -> None:
     assert read(scheduler(workers=workers))["running"] is None
     rows = [named(RUNNING_FIELDS, row) for row in read(scheduler(workers=workers), running=True)["running"]]
     assert [(row["worker"], row["seconds"]) for row in rows] == [("tcp://b", 90.0), ("tcp://c", 8.0), ("tcp://a", 3.0)]
+
+
+def test_as_many_running_tasks_as_wanted_if_all_run_equally_long() -> None:
+    workers = {
+        number: SimpleNamespace(address=f"tcp://{number}", executing={task(f"load-{number}"): 7.0})
+        for number in range(3 * MOST_RUNNING)
+    }
+    rows = read(scheduler(workers=workers), running=True)["running"]
+    assert [named(RUNNING_FIELDS, row)["seconds"] for row in rows] == [7.0] * MOST_RUNNING
+
+
+def test_nothing_is_read_between_readings() -> None:
+    assert read_work(SimpleNamespace(), {"is_due": False}) == {"longest": None}
 
 
 def test_activities_only_if_wanted() -> None:

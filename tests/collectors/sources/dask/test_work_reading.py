@@ -10,8 +10,9 @@ from dasktop.collectors.sources.dask.shipped_work import STATES
 from dasktop.collectors.sources.dask.work_reading import (
     MOST_FAILURES,
     MOST_SMALL,
-    POLLS_BETWEEN_RUNNING,
+    READINGS_BETWEEN_RUNNING,
     SECONDS_BETWEEN_ACTIVITIES,
+    SECONDS_BETWEEN_IF_LARGE,
     WorkReader,
 )
 from tests.support.snapshots import worker
@@ -186,11 +187,11 @@ def test_unrunnable_task_with_what_it_requires() -> None:
 def test_running_tasks_are_requested_every_fifth_poll() -> None:
     reader = Reader()
     wanted = []
-    for number in range(2 * POLLS_BETWEEN_RUNNING):
+    for number in range(2 * READINGS_BETWEEN_RUNNING):
         wanted.append(reader.work.request()["running"])
         row = [f"load-{number}", "load", "tcp://b", 12.0]
         work = reader.read(names=[name_row(memory=4)], running=[row] if wanted[-1] else None)
-    assert wanted == [True, *[False] * (POLLS_BETWEEN_RUNNING - 1)] * 2
+    assert wanted == [True, *[False] * (READINGS_BETWEEN_RUNNING - 1)] * 2
     [task] = work.running or ()
     assert (task.key, task.worker, task.seconds, task.typical_seconds) == ("load-5", "w-1", 12.0, 0.5)
 
@@ -210,17 +211,62 @@ def test_running_tasks_are_as_old_as_the_column_now_says() -> None:
         assert [task.seconds for task in shown.running or ()] == [13.25, 9.0]
 
 
-@pytest.mark.parametrize(("workers", "polls_between"), [(0, 1), (MOST_SMALL, 1), (MOST_SMALL + 1, 10)])
-def test_what_workers_run_is_requested_often_if_they_are_few(workers: int, polls_between: int) -> None:
+@pytest.mark.parametrize("workers", [0, MOST_SMALL])
+def test_small_clusters_are_asked_for_everything_at_each_poll(workers: int) -> None:
     reader = Reader()
-    wanted = [reader.work.request(workers)["longest"] for _ in range(20)]
-    assert wanted == [number % polls_between == 0 for number in range(20)]
+    for _ in range(5):
+        request = reader.work.request(workers)
+        assert request["longest"] is True
+        reader.read()
 
 
-def test_large_clusters_are_asked_for_running_tasks_less_often() -> None:
-    reader = Reader()
-    requests = [reader.work.request(MOST_SMALL + 1) for _ in range(20)]
-    assert [request["running"] for request in requests] == [request["longest"] for request in requests]
+class TestLargeCluster:
+    def polls(self, reader: Reader, count: int) -> list[dict[str, Any]]:
+        """Poll every 2 s; return the requests."""
+        requests = []
+        for number in range(count):
+            requests.append(reader.work.request(MOST_SMALL + 1))
+            reader.after(answer(names=[name_row(memory=number + 1)]) if len(requests[-1]) > 1 else {"longest": None})
+            reader.clock.seconds += 2
+        return requests
+
+    def test_work_is_requested_at_every_other_poll(self) -> None:
+        requests = self.polls(Reader(), 6)
+        assert [request.get("is_due", True) for request in requests] == [True, False] * 3
+
+    def test_what_runs_is_requested_every_twenty_seconds(self) -> None:
+        requests = self.polls(Reader(), 20)
+        assert [number for number, request in enumerate(requests) if request.get("longest")] == [0, 10]
+        assert [request.get("running") for request in requests] == [request.get("longest") for request in requests]
+
+    def test_slow_polls_request_it_each_time(self) -> None:
+        reader = Reader()
+        for _ in range(3):
+            assert reader.work.request(MOST_SMALL + 1).get("is_due", True)
+            reader.read()
+            reader.clock.seconds += SECONDS_BETWEEN_IF_LARGE
+
+    def test_between_them_the_last_work_is_kept_with_its_time(self) -> None:
+        reader = Reader()
+        reader.work.request(MOST_SMALL + 1)
+        work = reader.read(names=[name_row(memory=4)])
+        assert work.read_at == NOW
+        assert reader.work.request(MOST_SMALL + 1) == {"is_due": False}
+        assert reader.after({"longest": None}) is work
+
+    def test_work_of_another_scheduler_is_not_kept(self) -> None:
+        reader = Reader()
+        reader.work.request(MOST_SMALL + 1)
+        reader.read()
+        reader.work.request(MOST_SMALL + 1)
+        assert reader.after({"longest": None}, scheduler_id="another") is None
+        assert reader.work.request(MOST_SMALL + 1)["failures_since"] is None, "it is requested at once"
+
+    def test_failed_reading_is_repeated_at_the_next_poll(self) -> None:
+        reader = Reader()
+        reader.work.request(MOST_SMALL + 1)
+        assert reader.after({"error": "AttributeError()"}) is None
+        assert "running" in reader.work.request(MOST_SMALL + 1)
 
 
 def test_activities_are_requested_every_half_minute() -> None:
