@@ -168,7 +168,11 @@ class Worker(Record, frozen=True, kw_only=True):
     """Dask tasks that are assigned to the worker and do not run yet."""
     stored: int | None
     last_seen_seconds: float | None
+    """How old its last heartbeat was at the reading that brought it; of a heartbeat that is late, at the last reading.
+    `last_seen_at` is exact at any time."""
     evidence: Evidence | None
+    last_seen_at: datetime | None = None
+    """When its last heartbeat came, by this host's clock."""
     dask_version: str | None = None
     python_version: str | None = None
     outside_slurm: bool | None = None

@@ -20,39 +20,39 @@ evidence exceeds exception excess excluded exec execute executed executing execu
 exited expected expects expired explicitly expression extension extensions extern extra fail failed fails failure
 failures far fate fault feature few fewer fields file filename files find finish finished first fit fix folder for
 forgotten forkserver found frames free from front full function functions futures g gb get gets gi gib gil give given
-gives gone gp gpu gpus granted gres group grouped grow gzip h had handler handshake hangs has have heartbeat held here
-heterogeneous higher hold holds host hosts hours how http https i id identity idle ids if illegal immediately in
-inactive incomplete inconsistent inf inferred info inherited inproc inside installed instead instruction interactive
+gives gone gp gpu gpus granted gres group grouped grow gzip h had handler handshake hangs has have heartbeat heartbeats
+held here heterogeneous higher hold holds host hosts hours how http https i id identity idle ids if illegal immediately
+in inactive incomplete inconsistent inf inferred info inherited inproc inside installed instead instruction interactive
 internal interrupted invalid ipykernel is it its itself job jobid jobqueue jobs joined json keep keeps kernel key keys
 kill killed kills kind kinds known knows lambda large largest last late later launch least leave leaves leaving left
 length lengths less let lets license licenses lifetime limit limits line lines listens little local lock log logged logs
-long longer longest look loop lost lower made maintenance managed many match max maximum may mb mean means meets mem
-memory message met metrics middle min minimum minjobage minute minutes missed missing mix module moment more most move
-moved moves msgpack much must n name named names nannies nanny narrower need needs neither network never new newer
+long longer longest look loop lost lower made maintenance many match max maximum may mb mean means meets mem memory
+message met metrics middle min minimum minjobage minute minutes missed missing mix module moment more most move moved
+moves msgpack much must n name named names nannies nanny narrower nbytes need needs neither network never new newer
 newest no nobody node nodelist nodes none nor normally not notebook nothing now nthreads number object of off offers
 offload often ok old on once one ones only op open operation or order other others otherwise our out outcome outdated
 output outside over overwrite own owner packages packed part partition partitions pass path paused pauses peak pending
-per percent perhaps permission pid pipe place plain plan planned plnd plus policies port preempted present previous
-printed prints priority probe probing process processes processing profiles programs prolog python qos quarter queried
-query queue queued raises ran rb reach reached read reading reads ready reason received recent recorded recorder
-recording recover refused register regular rejects release released releases releasing remain remaining remains remove
-removed removes replace replaced replaces replay replicate reply report reported reports request requested requests
-requeue requeued required requires rescheduled reservation reserved resolve resource resources respond restart restarted
-restarts resubmit resubmits resubmitted result results resume resumed resumes retire retired retiring retrieval return
-revoked risk role room rounded rounds rows rss rule run running runs s sacct salloc same sample sampled sampler samples
-saver say sbatch scale scaled scaling scancel schedstat scheduled scheduler schedulers schema scontrol script scripts
-searched seconds see seen segmentation send sends sent serialize server set sets settling several share shell short
-shorter shortly show showing shown shows shuffle shuffles shutting signal signed silent since sinfo size skip skipped
-slow slurm slurmcluster slurmctld slurmstepd smaller snapshot snapshots so socket some something soon sooner source
-spans spec special specific spill spilled spills squeue srun sstat stack stacks staged stale start started starting
-starts starttime state states status stay stays step stepds steps still stop stopped stopping stops stored stores
-submission submit submits submitted submitting such summed supports surrogateescape suspended suspicious system t table
-tables take takes target task tasks tcp terminated text than that the their them themselves then there these they this
-those thread threads threshold through time timelimit timeout times timestamps title tls to token too totals traceback
-tracebacks transfer transfers tried truncated trusted try trying ttl turn turned turning two type uids understand
-understood undo unexpected unfinished unit units unknown unless unobserved unrunnable until unused up update upgrade us
-usage use used user userid users uses using usually utf valid values version versions w wait waited waiting waits
-wakeups wall walltime wanted warning was watch way web were what when whether which while who whole whose why will with
-within without work worker workers would write written xb yaml yet you your zlib
+per percent perhaps permission pid pipe place places plain plan planned plnd plus policies port preempted present
+previous printed prints priority probe probing process processes processing profiles programs prolog python qos quarter
+queried query queue queued raises ran rb reach reached read reading reads ready reason received recent recorded recorder
+recording recover refused register registered regular rejects release released releases releasing remain remaining
+remains remove removed removes replace replaced replaces replay replicate reply report reported reports request
+requested requests requeue requeued required requires rescheduled reservation reserved resolve resource resources
+respond restart restarted restarts resubmit resubmits resubmitted result results resume resumed resumes retire retired
+retiring retrieval return revoked risk role room rounded rounds rows rss rule run running runs s sacct salloc same
+sample sampled sampler samples saver say sbatch scale scaled scaling scancel schedstat scheduled scheduler schedulers
+schema scontrol script scripts searched seconds see seen segmentation send sends sent serialize server set sets settling
+several share shell short shorter shortly show showing shown shows shuffle shuffles shutting signal signed silent since
+sinfo size skip skipped slow slurm slurmcluster slurmctld slurmstepd smaller snapshot snapshots so socket some something
+soon sooner source spans spec special specific spill spilled spills squeue srun sstat stack stacks staged stale start
+started starting starts starttime state states status statuses stay stays step stepds steps still stop stopped stopping
+stops stored stores submission submit submits submitted submitting such summed supports surrogateescape suspended
+suspicious system t table tables take takes target task tasks tcp terminated text than that the their them themselves
+then there these they this those thread threads threshold through time timelimit timeout times timestamps title tls to
+token too totals traceback tracebacks transfer transfers tried truncated trusted try trying ttl turn turned turning two
+type uids understand understood undo unexpected unfinished unit units unknown unless unobserved unrunnable until unused
+up update upgrade us usage use used user userid users uses using usually utf valid values version versions w wait waited
+waiting waits wakeups wall walltime wanted warning was watch way web were what when whether which while who whole whose
+why will with within without work worker workers would write written xb yaml yet you your zlib
 """
 PUBLIC_WORDS = frozenset(_WORDS.split())

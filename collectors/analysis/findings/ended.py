@@ -189,10 +189,9 @@ def _has_outlived(context: RuleContext, job: Job, worker: Worker, ended_at: date
     Its heartbeat came after the job was seen to have ended, or well after the end that SLURM reports (its clock may
     differ).
     """
-    read_at = context.dask_read_at
-    if DASK in context.history.failing_since or read_at is None or worker.last_seen_seconds is None:
+    heartbeat_at = _heartbeat_at(context, worker)
+    if DASK in context.history.failing_since or heartbeat_at is None:
         return False
-    heartbeat_at = read_at - timedelta(seconds=worker.last_seen_seconds)
     seen_at = context.history.ended_at.get(job.job_id)
     if seen_at is not None and heartbeat_at > seen_at:
         return True
@@ -200,9 +199,18 @@ def _has_outlived(context: RuleContext, job: Job, worker: Worker, ended_at: date
 
 
 def _is_fresh(context: RuleContext, worker: Worker) -> bool:
-    if DASK in context.history.failing_since or worker.last_seen_seconds is None:
+    heartbeat_at, read_at = _heartbeat_at(context, worker), context.dask_read_at
+    if DASK in context.history.failing_since or heartbeat_at is None or read_at is None:
         return False
-    return worker.last_seen_seconds < context.thresholds.worker_silent_seconds
+    return (read_at - heartbeat_at).total_seconds() < context.thresholds.worker_silent_seconds
+
+
+def _heartbeat_at(context: RuleContext, worker: Worker) -> datetime | None:
+    """Return when the last heartbeat came. Recordings of version 0.1 have only its age at the reading."""
+    read_at, seconds = context.dask_read_at, worker.last_seen_seconds
+    if worker.last_seen_at is not None or read_at is None or seconds is None:
+        return worker.last_seen_at
+    return read_at - timedelta(seconds=seconds)
 
 
 def _still_listed(context: RuleContext, job: Job) -> Iterable[Worker]:

@@ -38,6 +38,7 @@ from dasktop.collectors.sources.dask.task_waits import TaskWaits
 from dasktop.collectors.sources.dask.threads import Calls, read_call_stack
 from dasktop.collectors.sources.dask.work_reading import WorkReader
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
+from dasktop.collectors.sources.dask.worker_table import WorkerTable
 
 __all__ = ["DaskCollector", "TlsFiles", "check"]
 
@@ -76,6 +77,7 @@ class DaskCollector:
         """Whether the scheduler has just refused, and its id is still to be read."""
         self._events = WorkerEvents()
         self._work = WorkReader(time.monotonic)
+        self._worker_table = WorkerTable()
         self._longest_tasks = LongestTasks()
         self._workers = 0
         self._waits = TaskWaits(time.monotonic)
@@ -104,12 +106,13 @@ class DaskCollector:
         taken_at = datetime.now(UTC)
         worker_events = self._events.after(reading, taken_at)
         scheduler_id = reading.cluster.scheduler_id
-        reading = replace(
-            reading, workers=self._longest_tasks.completed(reading.longest, scheduler_id, reading.workers)
+        workers_with_tasks = self._longest_tasks.completed(
+            reading.longest, scheduler_id, reading.workers, reading.silent_seconds
         )
+        reading = replace(reading, workers=workers_with_tasks)
         self._workers = len(reading.workers)
         work = self._work.after(
-            reading.work, scheduler_id, reading.now, taken_at, self._events.name_of, reading.workers
+            reading.work, scheduler_id, reading.now, taken_at, self._events.name_of, reading.silent_seconds
         )
         if self.refusal is None:
             workers = await self._worker_probe.complete(connection, reading, threads_of)
@@ -224,7 +227,11 @@ class DaskCollector:
     async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
         """Return the answer of our handler in the scheduler; ``None`` if it cannot be installed, and remember why."""
         try:
-            request = {"events_since": self._events.since, "work": self._work.request(self._workers)}
+            request = {
+                "events_since": self._events.since,
+                "work": self._work.request(self._workers),
+                "known_workers": self._worker_table.known,
+            }
             answer = None
             if self._installed_over is connection:
                 answer = await connection.call(READING, self._timeout_seconds, **request)
@@ -235,7 +242,7 @@ class DaskCollector:
             self.refusal, self._was_refused = str(error), True
             return None
         if isinstance(answer, dict) and "error" not in answer:
-            return decode(answer)
+            return decode(answer, self._worker_table)
         self.refusal = as_text(as_dict(answer).get("error")) or "the installed handler is gone"
         return None
 

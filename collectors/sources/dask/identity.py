@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dasktop.collectors.model.errors import NoSchedulerError
-from dasktop.collectors.model.snapshot import Cluster, Worker
+from dasktop.collectors.model.snapshot import Cluster, Transfers, Worker
 from dasktop.collectors.sources.address import host_of
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_number, as_seconds, as_text
-from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, decode_transfers
+from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
+from dasktop.collectors.sources.dask.shipped_workers import TRANSFER_FIELDS
+from dasktop.collectors.sources.dask.worker_table import as_transfers
 
 
 async def read_identity(connection: Connection, timeout_seconds: float) -> SchedulerReading:
@@ -99,9 +101,14 @@ def _worker(address: str, fields: dict[Any, Any], now: float) -> Worker:
         queued=as_int(metrics.get("ready")) if old_names else _sum(counts, "ready constrained waiting"),
         stored=as_int(metrics.get("in_memory")) if old_names else _sum(counts, "memory disk"),
         last_seen_seconds=None if last_seen is None else as_seconds(now - last_seen),
+        last_seen_at=as_datetime(last_seen),
         evidence=None,
-        transfers=decode_transfers(as_dict(metrics.get("transfer"))),
+        transfers=_transfers(as_dict(metrics.get("transfer"))),
     )
+
+
+def _transfers(metric: Mapping[Any, Any]) -> Transfers | None:
+    return as_transfers(tuple(metric.get(field) for field in TRANSFER_FIELDS)) if metric else None
 
 
 def _sum(counts: object, states: str) -> int | None:

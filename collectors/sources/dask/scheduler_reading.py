@@ -1,8 +1,8 @@
 """Decode the answer of our handler in the scheduler into records; `shipped_scheduler` describes it. Does no I/O."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import msgspec
@@ -11,23 +11,19 @@ from msgspec.structs import replace
 from dasktop.collectors.model.jobs import LEFT_HOURS
 from dasktop.collectors.model.readings import DepartedWorker, SlurmPlace, WorkerReading
 from dasktop.collectors.model.record import Record
-from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Transfers, Worker, WorkerEvent, WorkerEventKind
-from dasktop.collectors.sources.address import host_of
+from dasktop.collectors.model.snapshot import Adaptive, Cluster, Owner, Worker, WorkerEvent, WorkerEventKind
 from dasktop.collectors.sources.dask.longest_tasks import Found, decode_longest
 from dasktop.collectors.sources.dask.plain_values import (
     as_datetime,
     as_dict,
     as_int,
     as_number,
-    as_seconds,
     as_text,
     as_tuple,
 )
-from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS, TRANSFER_FIELDS, WORKER_FIELDS
+from dasktop.collectors.sources.dask.shipped_scheduler import EVENT_FIELDS
 from dasktop.collectors.sources.dask.slurm_place import decode_place
-
-# If a heartbeat is late by more than this many intervals, the worker is too busy to send one.
-_LATE_INTERVALS = 1.5
+from dasktop.collectors.sources.dask.worker_table import WorkerTable
 
 _LONGEST_SCRIPT = 64 << 10
 
@@ -66,20 +62,31 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
     """Workers that have left and that these events and failures mention, by the scheduler's clock."""
     longest: Found | None = msgspec.field(default_factory=dict)
     """What workers run longest; ``None``: not asked in this poll."""
+    silent_seconds: Mapping[str, float] = {}
+    """How long before this reading each worker sent its last heartbeat, by address; only if it has running tasks."""
     work: object = None
     """The part of the answer that `WorkReader` decodes."""
 
 
-def decode(answer: dict[str, Any]) -> SchedulerReading:
-    """Return the records. A worker without an address cannot be identified and is omitted."""
-    rows = [
-        dict(zip(WORKER_FIELDS, row, strict=True))
-        for row in map(as_tuple, as_tuple(answer.get("workers")))
-        if len(row) == len(WORKER_FIELDS)
-    ]
-    versions = [_versions(as_tuple(pair)) for pair in as_tuple(answer.get("versions"))]
-    late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(rows))
-    workers = tuple(worker for row in rows if (worker := _worker(row, versions, late_seconds)))
+def decode(
+    answer: dict[str, Any], table: WorkerTable | None = None, taken_at: datetime | None = None
+) -> SchedulerReading:
+    """Return the records.
+
+    Parameters
+    ----------
+    answer
+        See `shipped_scheduler`.
+    table
+        The workers of earlier answers; it is updated. ``None``: the answer contains all of them.
+    taken_at
+        When it was received; ``None``: now.
+    """
+    table = WorkerTable() if table is None else table
+    now = as_number(answer.get("now"))
+    work = as_dict(answer.get("work"))
+    workers = table.update(answer.get("workers"), now, taken_at or datetime.now(UTC))
+    longest = decode_longest(work, table.addresses)
     return SchedulerReading(
         cluster=Cluster(
             scheduler_address=as_text(answer.get("address")),
@@ -93,60 +100,15 @@ def decode(answer: dict[str, Any]) -> SchedulerReading:
         place=decode_place(answer.get("place")),
         started_at=as_datetime(answer.get("started")),
         refused_script=_script(as_dict(answer.get("owner")).get("script")),
-        now=as_number(answer.get("now")),
+        now=now,
         events=_events(answer.get("events")),
         departed=tuple(
             gone for row in as_tuple(answer.get("departed")) if (gone := _departed(as_tuple(row))) is not None
         ),
-        longest=decode_longest(as_dict(answer.get("work")), as_tuple(answer.get("workers"))),
+        longest=longest,
+        silent_seconds=table.silent_seconds(now) if longest or work.get("running") else {},
         work=answer.get("work"),
-        with_nanny=frozenset(address for row in rows if row["has_nanny"] and (address := as_text(row["address"]))),
-    )
-
-
-def _heartbeat_seconds(workers: int) -> float:
-    """Return the heartbeat interval for this number of workers, as distributed's ``scheduler.heartbeat_interval``."""
-    if workers <= 10:
-        return 0.5
-    if workers < 200:
-        return 1.0 if workers < 50 else 2.0
-    return workers / 200 + 1
-
-
-def _worker(
-    row: dict[str, Any], versions: Sequence[tuple[str | None, str | None]], late_seconds: float
-) -> Worker | None:
-    address = as_text(row["address"])
-    if address is None:
-        return None
-    executing, processing = as_int(row["executing"]), as_int(row["processing"])
-    last_seen_seconds = as_seconds(row["last_seen_seconds"])
-    if executing == 0 and processing != 0 and (last_seen_seconds is None or last_seen_seconds > late_seconds):
-        # The last heartbeat may be older than its tasks; if these hold the GIL, it sends no other.
-        executing = None
-    number = as_int(row["versions"])
-    dask, python = versions[number] if number is not None and number < len(versions) else (None, None)
-    return Worker(
-        name=as_text(row["name"]) or address,
-        address=address,
-        pid=as_int(row["pid"]),
-        nanny_pid=None,
-        host=host_of(address),
-        status=as_text(row["status"]),
-        nthreads=as_int(row["nthreads"]),
-        memory_limit_bytes=as_int(row["memory_limit"]) or None,  # 0 means no limit
-        memory_bytes=as_int(row["memory"]),
-        managed_bytes=as_int(row["managed"]),
-        spilled_bytes=as_int(row["spilled"]),
-        cpu_percent=as_number(row["cpu"]),
-        executing=executing,
-        queued=None if executing is None or processing is None else max(0, processing - executing),
-        stored=as_int(row["stored"]),
-        last_seen_seconds=last_seen_seconds,
-        evidence=None,
-        transfers=_transfers(as_tuple(row["transfers"])),
-        dask_version=dask,
-        python_version=python,
+        with_nanny=table.with_nanny,
     )
 
 
@@ -184,30 +146,6 @@ def _departed(row: tuple[Any, ...]) -> DepartedWorker | None:
     if address is None or name is None or registered_at is None:
         return None
     return DepartedWorker(address=address, name=name, registered_at=registered_at)
-
-
-def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
-    dask, python, *_ = (*map(as_text, pair), None, None)
-    return dask, ".".join(python.split(".")[:3]) if python else None  # sent as ``3.11.7.final.0``
-
-
-def _transfers(counts: tuple[Any, ...]) -> Transfers | None:
-    if len(counts) != len(TRANSFER_FIELDS):
-        return None
-    incoming_bytes, incoming, incoming_total, outgoing_bytes, outgoing, outgoing_total = map(as_int, counts)
-    return Transfers(
-        incoming_bytes=incoming_bytes,
-        incoming_count=incoming,
-        incoming_count_total=incoming_total,
-        outgoing_bytes=outgoing_bytes,
-        outgoing_count=outgoing,
-        outgoing_count_total=outgoing_total,
-    )
-
-
-def decode_transfers(metric: dict[Any, Any]) -> Transfers | None:
-    """Return the content of a worker's metric ``transfer``; ``None`` if it is empty."""
-    return _transfers(tuple(metric.get(field) for field in TRANSFER_FIELDS)) if metric else None
 
 
 def _task_counts(counts: object) -> dict[str, int] | None:

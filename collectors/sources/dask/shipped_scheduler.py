@@ -15,43 +15,13 @@ from typing import Any
 from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events, logged_workers
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
-from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, pack_answer, plain, text
+from dasktop.collectors.sources.dask.shipped_values import pack_answer, plain, text
 from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
+from dasktop.collectors.sources.dask.shipped_workers import read_workers
 
 # Several versions of dasktop may watch one scheduler: change the number when a request or an answer changes its form.
-READING = "dasktop_v11_reading"
+READING = "dasktop_v12_reading"
 ASK_WORKERS = "dasktop_v2_ask_workers"
-
-# A worker is sent as a list in this order: field names would be most of the bytes.
-WORKER_FIELDS = (
-    "address",
-    "name",
-    "pid",
-    "has_nanny",
-    "status",
-    "nthreads",
-    "memory_limit",
-    "memory",
-    "managed",
-    "spilled",
-    "cpu",
-    "executing",
-    "processing",
-    "stored",
-    "last_seen_seconds",
-    "transfers",
-    "versions",
-)
-# Its transfers are a nested list in this order.
-TRANSFER_FIELDS = (
-    "incoming_bytes",
-    "incoming_count",
-    "incoming_count_total",
-    "outgoing_bytes",
-    "outgoing_count",
-    "outgoing_count_total",
-)
-transfers_of = operator.itemgetter(*TRANSFER_FIELDS)
 
 # Counting tasks takes about a microsecond per prefix, and the scheduler never forgets a prefix. Above this number only
 # the states that the scheduler counts itself are reported.
@@ -71,7 +41,6 @@ EVENT_FIELDS = (
     "tasks_interrupted",
     "results_lost",
 )
-NOTHING_SPILLED = {"memory": 0, "disk": 0}
 
 
 def dasktop_install(dask_scheduler: Any) -> None:
@@ -80,14 +49,21 @@ def dasktop_install(dask_scheduler: Any) -> None:
     place = read_place()
 
     # Old and new versions pass the comm to a handler if its first parameter is named `comm`.
-    def reading(comm: Any = None, events_since: Any = None, work: Any = None) -> dict[str, Any]:  # noqa: ARG001 - see above
+    def reading(
+        comm: Any = None,  # noqa: ARG001 - see above
+        events_since: Any = None,
+        work: Any = None,
+        known_workers: Any = None,
+    ) -> dict[str, Any]:
         try:
+            now = time.time()
             wanted_work = read_work(dask_scheduler, work)
             events = read_events(dask_scheduler, events_since)
             answer = {
                 **read(dask_scheduler, owner_finder, counts_of(wanted_work)),
+                "workers": read_workers(dask_scheduler, known_workers, now),
                 "place": place,
-                "now": time.time(),
+                "now": now,
                 "events": events,
                 "work": wanted_work,
                 "departed": departed_workers(dask_scheduler, events, wanted_work),
@@ -108,8 +84,6 @@ def dasktop_install(dask_scheduler: Any) -> None:
 
 def read(scheduler: Any, owner_finder: OwnerFinder, task_counts: Any = None) -> dict[str, Any]:
     """Return what a snapshot needs from the scheduler, without a loop over tasks; counts tasks if that is not done."""
-    now = time.time()
-    versions: dict[Any, int] = {}
     return {
         "id": text(scheduler.id),
         "address": text(scheduler.address),
@@ -118,9 +92,6 @@ def read(scheduler: Any, owner_finder: OwnerFinder, task_counts: Any = None) -> 
         "python_version": ".".join(map(str, sys.version_info[:3])),
         "task_counts": count_tasks(scheduler) if task_counts is None else task_counts,
         "owner": owner_finder.describe(),
-        "workers": [describe_worker(worker, now, versions) for worker in list(scheduler.workers.values())],
-        # After the workers, which fill it: each refers to an entry by its number, most of them to the same one.
-        "versions": [[text(dask), text(python)] for dask, python in versions],
     }
 
 
@@ -204,59 +175,6 @@ def describe_event(at: float, event: dict[Any, Any], silent: set[Any]) -> list[l
             for worker in workers
         ]
     return []
-
-
-def describe_worker(worker: Any, now: float, versions: dict[Any, int]) -> list[Any]:
-    """Return one worker in the order of WORKER_FIELDS. Fast, since there may be thousands.
-
-    ``versions`` numbers the pairs of dask's and Python's versions; a new pair is added to it.
-    """
-    metrics = worker.metrics
-    get = metrics.get
-    name = worker.name
-    # Renamed between 2022.6 and 2022.12; if spilling is off, some versions send nothing.
-    spilled = get("spilled_bytes") or get("spilled_nbytes") or NOTHING_SPILLED
-    managed = worker.nbytes - spilled["memory"]  # as WorkerState.memory has it
-    # Negative if the two are from different times; or any number, since the user's types report their own sizes.
-    if type(managed) is not int or not 0 <= managed <= LARGEST_INTEGER:
-        managed = 0 if managed < 0 else plain(managed)
-    processing = len(worker.processing)
-    try:
-        transfers = transfers_of(get("transfer"))  # from 2022.12
-    except (KeyError, TypeError):
-        transfers = None
-    return [
-        worker.address,
-        name if type(name) is str and name.isascii() else text(name),
-        worker.pid,
-        0 if worker.nanny is None else 1,
-        worker.status._name_,
-        worker.nthreads,
-        worker.memory_limit,
-        get("memory"),
-        managed,
-        spilled["disk"],
-        get("cpu"),
-        min(
-            len(worker.executing), processing
-        ),  # as of the last heartbeat: tasks that ended since are not in `processing`
-        processing,
-        len(worker.has_what),
-        now - worker.last_seen,
-        transfers,
-        versions.setdefault(versions_of(worker), len(versions)),
-    ]
-
-
-def versions_of(worker: Any) -> tuple[Any, Any]:
-    """Return dask's and Python's version, as the worker sent them when it registered; None if it did not."""
-    try:
-        versions = worker.versions
-        dask, python = versions["packages"]["dask"], versions["host"]["python"]
-        hash((dask, python))
-    except (AttributeError, KeyError, TypeError):
-        return None, None
-    return dask, python
 
 
 def count_tasks(scheduler: Any) -> dict[str, int]:

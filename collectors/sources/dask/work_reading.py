@@ -1,13 +1,13 @@
 """Request and decode what the scheduler computes; see `shipped_work` for the form of the answer. Does no I/O."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.model.work import (
     Attempt,
     Computation,
@@ -135,12 +135,12 @@ class WorkReader:
         now: float | None,
         taken_at: datetime,
         worker_name: NameOf,
-        workers: Sequence[Worker] = (),
+        silent_seconds: Mapping[str, float] = MappingProxyType({}),
     ) -> Work | None:
         """Return the work according to an answer and earlier ones; ``None`` if the scheduler does not report it.
 
-        ``now`` is the scheduler's time in seconds since 1970, and ``taken_at`` that of this host. ``workers`` are those
-        of the same answer: how long ago each sent a heartbeat.
+        ``now`` is the scheduler's time in seconds since 1970, and ``taken_at`` that of this host. ``silent_seconds``:
+        how long ago each worker sent its last heartbeat, by address.
         """
         if scheduler_id != self._kept.scheduler_id:
             self._kept = _Kept(scheduler_id)
@@ -162,8 +162,7 @@ class WorkReader:
         self._add_failures(fields, skew, worker_name)
         if fields.get("running") is not None:
             rows = _rows(fields["running"], RUNNING_FIELDS)
-            silent = {worker.address: worker.last_seen_seconds or 0.0 for worker in workers}
-            kept.running = tuple(task for row in rows if (task := _running(row, worker_name, silent)))
+            kept.running = tuple(task for row in rows if (task := _running(row, worker_name, silent_seconds)))
             kept.running_at = taken_at
         if fields.get("activities") is not None:
             kept.activities = tuple(_activities(fields["activities"]))

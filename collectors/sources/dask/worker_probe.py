@@ -129,6 +129,16 @@ class _Processes(NamedTuple):
 _NOT_READ = _Processes()
 
 
+class _Completed(NamedTuple):
+    """What a reading was made of, and the reading."""
+
+    worker: Worker
+    known: RegisteredWorker | None
+    has_nanny: bool
+    processes: _Processes
+    reading: WorkerReading
+
+
 class WorkerProbe:
     """Completes what the scheduler reports about the workers with what they report themselves.
 
@@ -142,11 +152,15 @@ class WorkerProbe:
         self._seconds = seconds
         self._registry = WorkerRegistry()
         self._meter = ThreadMeter()
+        self._completed: dict[str, _Completed] = {}
 
     async def complete(
         self, connection: Connection, reading: SchedulerReading, threads_of: Collection[str]
     ) -> tuple[WorkerReading, ...]:
-        """Register new workers, and read the threads of those at the addresses ``threads_of``."""
+        """Register new workers, and read the threads of those at the addresses ``threads_of``.
+
+        The reading of a worker of which nothing has changed stays the same object.
+        """
         workers = reading.workers
         self._registry.forget_all_but(workers)
         self._meter.forget_all_but({worker.address for worker in workers})
@@ -154,10 +168,14 @@ class WorkerProbe:
         processes = await self._read_processes(
             connection, [worker for worker in workers if worker.address in threads_of]
         )
-        return tuple(
-            self._complete(worker, worker.address in reading.with_nanny, processes.get(worker.address, _NOT_READ))
-            for worker in workers
-        )
+        before, self._completed = self._completed, {}
+        for worker in workers:
+            has_nanny = worker.address in reading.with_nanny
+            made_of = (worker, self._registry.of(worker), has_nanny, processes.get(worker.address, _NOT_READ))
+            last = before.get(worker.address)
+            is_kept = last is not None and all(one is other for one, other in zip(last, made_of, strict=False))
+            self._completed[worker.address] = last if last and is_kept else _completed(*made_of)
+        return tuple(self._completed[worker.address].reading for worker in workers)
 
     async def read_waits(
         self, connection: Connection, workers: Iterable[Worker]
@@ -165,24 +183,6 @@ class WorkerProbe:
         """Return how much the threads of tasks have run, by worker; see `shipped_worker` for the form."""
         askable = [worker for worker in workers if self._registry.of(worker) and self._registry.may_ask(worker)]
         return await self._ask(connection, askable, [{"op": WAITS}])
-
-    def _complete(self, worker: Worker, has_nanny: bool, processes: _Processes) -> WorkerReading:
-        known = self._registry.of(worker)
-        if known is None:
-            return WorkerReading(worker=worker)
-        nanny_pid = known.parent_pid if has_nanny else None
-        worker = replace(
-            worker,
-            pid=known.pid or worker.pid,
-            nanny_pid=nanny_pid,
-            host=known.host or worker.host,
-            local_directory=known.local_directory,
-            file_system=known.file_system,
-            threads=processes.threads,
-            children=processes.children,
-            has_more_children=processes.has_more_children,
-        )
-        return WorkerReading(worker=worker, place=known.place, place_was_read=True, started_at=known.started_at)
 
     async def _register_new(self, connection: Connection, workers: Sequence[Worker]) -> None:
         messages: list[dict[str, Any]] = [
@@ -245,3 +245,21 @@ def _unpacked(answer: object) -> object:
         return unpacked(answer)
     except ProtocolError:
         return None
+
+
+def _completed(worker: Worker, known: RegisteredWorker | None, has_nanny: bool, processes: _Processes) -> _Completed:
+    if known is None:
+        return _Completed(worker, known, has_nanny, processes, WorkerReading(worker=worker))
+    whole = replace(
+        worker,
+        pid=known.pid or worker.pid,
+        nanny_pid=known.parent_pid if has_nanny else None,
+        host=known.host or worker.host,
+        local_directory=known.local_directory,
+        file_system=known.file_system,
+        threads=processes.threads,
+        children=processes.children,
+        has_more_children=processes.has_more_children,
+    )
+    reading = WorkerReading(worker=whole, place=known.place, place_was_read=True, started_at=known.started_at)
+    return _Completed(worker, known, has_nanny, processes, reading)

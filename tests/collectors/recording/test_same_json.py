@@ -37,6 +37,7 @@ ADDED = {
         "longest_task_name",
         "longest_task_seconds",
         "waiting_seconds",
+        "last_seen_at",
         "place_note",
         "local_directory",
         "file_system",

@@ -36,9 +36,11 @@ from dasktop.collectors.sources.dask.scheduler_file import address_from_schedule
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading, WorkerEvents
 from dasktop.collectors.sources.dask.scheduler_reading import decode as decode_reading
 from dasktop.collectors.sources.dask.server_logs import read_scheduler_log, read_worker_logs
-from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, WORKER_FIELDS
+from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS
+from dasktop.collectors.sources.dask.shipped_workers import CURRENT_FIELDS, HEARTBEAT_FIELDS, REGISTERED_FIELDS
 from dasktop.collectors.sources.dask.threads import ThreadMeter, read_call_stack
 from dasktop.collectors.sources.dask.worker_probe import WorkerRegistry
+from dasktop.collectors.sources.dask.worker_table import WorkerTable
 from dasktop.collectors.sources.logs.lines import Block
 from dasktop.collectors.sources.own_addresses import program_words
 from dasktop.collectors.sources.slurm import accounting, queue
@@ -63,6 +65,7 @@ from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.view.profile import profile_lines
 from tests.support import snapshots
 from tests.support.fuzzing import Reader, faults_of
+from tests.support.worker_answers import whole_answer
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MARK = "\x1e0badcafe"
@@ -171,7 +174,10 @@ def dask_snapshot(reading: SchedulerReading) -> object:
 
 
 def read_reading(raw: bytes) -> object:
-    reading = decode_reading(as_dict(decode(raw)))
+    table = WorkerTable()
+    decode_reading(READING, table)
+    decode_reading(as_dict(decode(raw)), table)  # an answer about what has changed
+    reading = decode_reading(as_dict(decode(raw)), table)
     events = WorkerEvents().after(reading, snapshots.TAKEN_AT)
     # The script is for sbatch, and not shown to users.
     return events, dask_snapshot(replace(reading, refused_script=None))
@@ -243,7 +249,13 @@ def recorded() -> bytes:
     return b"\n".join([head, *(lines.line(moment)[0] for moment in moments)]) + b"\n"
 
 
-WORKER = dict.fromkeys(WORKER_FIELDS, 1) | {"address": ADDRESS, "name": "SLURMCluster-0", "status": "running"}
+WORKER = dict.fromkeys((*REGISTERED_FIELDS, *HEARTBEAT_FIELDS, *CURRENT_FIELDS), 1) | {
+    "address": ADDRESS,
+    "name": "SLURMCluster-0",
+    "status": "paused",
+    "transfers": [1, 2, 3, 4, 5, 6],
+    "versions": 0,
+}
 READING = {
     "id": "Scheduler-1",
     "address": "tcp://10.1.0.7:8786",
@@ -267,8 +279,7 @@ READING = {
     },
     "now": 1_700_000_000.5,
     "events": [[1_700_000_000.0, "removed", ADDRESS, 1, 2, "unexpected", 3, 4]],
-    "workers": [[*(WORKER | {"transfers": [1, 2, 3, 4, 5, 6], "versions": 0}).values()]],
-    "versions": [["2026.8.0", "3.11.7.final.0"]],
+    "workers": whole_answer(WORKER, versions=[["2026.8.0", "3.11.7.final.0"]]),
 }
 IDENTITY = {
     "type": "Scheduler",

@@ -20,8 +20,9 @@ from dasktop.collectors.scaling.shipped_scaling import SCALE
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask.collector import DaskCollector, check
 from dasktop.collectors.sources.dask.connection import Connection
-from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, READING, WORKER_FIELDS
+from dasktop.collectors.sources.dask.shipped_scheduler import ASK_WORKERS, READING
 from tests.support.dask_messages import framed, from_distributed
+from tests.support.worker_answers import whole_answer
 
 SECONDS = 20.0
 WORKER = "tcp://127.0.0.1:1"
@@ -33,8 +34,7 @@ PLAIN: dict[str, Any] = {
     READING: {
         "id": "Scheduler-1",
         "address": WORKER,
-        "workers": [[WORKER, "name", 1, 0, "running", *[None] * (len(WORKER_FIELDS) - 6), 0]],
-        "versions": [],
+        "workers": whole_answer({"address": WORKER, "name": "name", "pid": 1, "has_nanny": 0}),
     },
     ASK_WORKERS: {WORKER: ["answered", {"pid": 1, "frames": []}]},
     SCALE: {},
@@ -105,7 +105,9 @@ def deep(plain: dict[str, Any], folder: Path) -> bytes:
 
 
 def million_workers(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed([msgpack.packb({**plain, "workers": [[]] * 1_000_000})])
+    return framed(
+        [msgpack.packb({**plain, "workers": {**whole_answer(), "registered": {"columns": [[[]] * 1_000_000] * 7}}})]
+    )
 
 
 def too_long(plain: dict[str, Any], folder: Path) -> bytes:

@@ -122,6 +122,7 @@ async def test_fields_of_old_and_new_versions(worker: dict[str, Any]) -> None:
         queued=5,
         stored=9,
         last_seen_seconds=seen.worker.last_seen_seconds,
+        last_seen_at=datetime.fromtimestamp(0.0, UTC),
         evidence=None,
     )
     assert seen.worker == expected

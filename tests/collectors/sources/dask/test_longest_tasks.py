@@ -10,7 +10,7 @@ from dasktop.collectors.sources.dask.longest_tasks import Found, LongestTask, Lo
 from dasktop.collectors.sources.dask.shipped_work import longest_row, longest_tasks
 from tests.support.snapshots import worker
 
-ROWS = (["tcp://a"], ["tcp://b"], ["tcp://c"])
+ADDRESSES = ("tcp://a", "tcp://b", "tcp://c")
 
 
 def running(*executing: dict[str, float]) -> list[Any]:
@@ -30,13 +30,14 @@ def named(*workers: Worker) -> list[tuple[str | None, float | None]]:
 
 
 def completed(found: Found | None, *workers: Worker) -> list[tuple[str | None, float | None]]:
-    return named(*LongestTasks().completed(found, "s", workers))
+    silent = {one.address: one.last_seen_seconds or 0.0 for one in workers}
+    return named(*LongestTasks().completed(found, "s", workers, silent))
 
 
 def test_each_worker_has_its_longest_task() -> None:
     answer = running({"load": 0.5, "sum": 3.0}, {}, {"sum": 9.25, "load": 9.0})
     assert answer == [[0, None, 0], [3.0, None, 9.25], ["sum"]]
-    assert decode_longest({"longest": answer}, ROWS) == {
+    assert decode_longest({"longest": answer}, ADDRESSES) == {
         "tcp://a": LongestTask("sum", 3.0),
         "tcp://b": None,
         "tcp://c": LongestTask("sum", 9.25),
@@ -48,19 +49,19 @@ def test_each_worker_has_its_longest_task() -> None:
     [7, "text", {}, [], [[0], [1.0], ["load"]], [[0, 0, 0], [1.0], ["load"]], [[0] * 4, [1.0] * 4, ["load"]]],
 )
 def test_other_answers_tell_nothing(rubbish: object) -> None:
-    assert decode_longest({"longest": rubbish}, ROWS) == {}
+    assert decode_longest({"longest": rubbish}, ADDRESSES) == {}
 
 
 @pytest.mark.parametrize("number", [7, -1, None, "0", 2**70, float("nan")])
 def test_name_may_be_unknown(number: object) -> None:
-    found = decode_longest({"longest": [[number, 0, 0], [1.0, None, "later"], ["load"]]}, ROWS)
+    found = decode_longest({"longest": [[number, 0, 0], [1.0, None, "later"], ["load"]]}, ADDRESSES)
     assert found == {"tcp://a": LongestTask(None, 1.0), "tcp://b": None, "tcp://c": None}
 
 
 def test_scheduler_may_not_report_it_or_not_be_asked() -> None:
-    assert decode_longest({}, ROWS) == {}
-    assert decode_longest({"error": "AttributeError()"}, ROWS) == {}
-    assert decode_longest({"longest": None}, ROWS) is None
+    assert decode_longest({}, ADDRESSES) == {}
+    assert decode_longest({"error": "AttributeError()"}, ADDRESSES) == {}
+    assert decode_longest({"longest": None}, ADDRESSES) is None
 
 
 def test_time_since_the_heartbeat_is_added() -> None:
@@ -78,12 +79,12 @@ def test_worker_that_runs_nothing_has_no_task() -> None:
 def test_last_answer_is_kept_for_polls_that_do_not_ask() -> None:
     longest, busy = LongestTasks(), worker("w", last_seen_seconds=None)
     found: Found = {busy.address: LongestTask("load", 2.0)}
-    assert named(*longest.completed(found, "s", [busy])) == [("load", 2.0)]
-    assert named(*longest.completed(None, "s", [busy, worker("new")])) == [("load", 2.0), (None, None)]
-    assert named(*longest.completed({}, "s", [busy])) == [(None, None)]
+    assert named(*longest.completed(found, "s", [busy], {})) == [("load", 2.0)]
+    assert named(*longest.completed(None, "s", [busy, worker("new")], {})) == [("load", 2.0), (None, None)]
+    assert named(*longest.completed({}, "s", [busy], {})) == [(None, None)]
 
 
 def test_nothing_is_kept_for_another_scheduler() -> None:
     longest, busy = LongestTasks(), worker("w")
-    longest.completed({busy.address: LongestTask("load", 2.0)}, "s", [busy])
-    assert named(*longest.completed(None, "other", [busy])) == [(None, None)]
+    longest.completed({busy.address: LongestTask("load", 2.0)}, "s", [busy], {})
+    assert named(*longest.completed(None, "other", [busy], {})) == [(None, None)]

@@ -1,20 +1,23 @@
 """Workers in the answer of the scheduler: numbers of the last heartbeat and of the scheduler."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.scheduler_reading import decode
-from dasktop.collectors.sources.dask.shipped_scheduler import WORKER_FIELDS
+from tests.support.worker_answers import NOW, whole_answer
 
 SILENT_SECONDS = 45.0
 
 
-def first_worker(workers: int = 1, **fields: object) -> Worker:
+def first_worker(workers: int = 1, **fields: Any) -> Worker:
     """Return the first of this number of equal workers."""
-    row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://10.1.0.7:1", "nthreads": 2, "stored": 0} | fields
-    return decode({"workers": [list(row.values())] * workers}).workers[0]
+    silent_seconds = fields.pop("last_seen_seconds", None)
+    one = {"address": "tcp://10.1.0.7:1", "nthreads": 2, "stored": 0} | fields
+    one["last_seen"] = None if silent_seconds is None else NOW - silent_seconds
+    return decode({"now": NOW, "workers": whole_answer(*[one] * workers)}).workers[0]
 
 
 @pytest.mark.parametrize("rubbish", [None, "yesterday", -1, 1e300, float("nan"), [], True])

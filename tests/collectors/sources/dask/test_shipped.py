@@ -34,6 +34,7 @@ from dasktop.collectors.sources.dask import (
     shipped_values,
     shipped_work,
     shipped_worker,
+    shipped_workers,
 )
 from dasktop.collectors.sources.dask.comm import unpacked
 from dasktop.collectors.sources.dask.scheduler_reading import decode
@@ -56,6 +57,7 @@ SHIPPED = [
     shipped_values,
     shipped_work,
     shipped_worker,
+    shipped_workers,
 ]
 INSTALLED = [shipped_scaling, shipped_scheduler, shipped_unfinished, shipped_worker]
 """The modules that are packed, each with those that it imports."""
@@ -232,7 +234,7 @@ def test_sizes_from_users_types_are_checked(nbytes: Any, managed: int | None) ->
 
 
 def test_transfers() -> None:
-    counts = dict(zip(shipped_scheduler.TRANSFER_FIELDS, (7, 1, 9, -1, 0, 3), strict=True))
+    counts = dict(zip(shipped_workers.TRANSFER_FIELDS, (7, 1, 9, -1, 0, 3), strict=True))
     assert transfers_of(counts) == Transfers(
         incoming_bytes=7,
         incoming_count=1,
@@ -275,7 +277,7 @@ def test_workers_share_entries_of_versions() -> None:
     versions = [VERSIONS, VERSIONS, *odd]
     workers = [fake_worker(address=f"tcp://10.0.0.1:{i + 1}", versions=one) for i, one in enumerate(versions)]
     answer = read(fake_scheduler(*workers))
-    assert len(answer["versions"]) == 3
+    assert len(answer["workers"]["registered"]["versions"]) == 3
     reading = decode(answer)
     seen = [(worker.dask_version, worker.python_version) for worker in reading.workers]
     assert seen == [("2026.8.0", "3.11.7")] * 2 + [("2023.5.0", "3.9.1")] + [(None, None)] * 3

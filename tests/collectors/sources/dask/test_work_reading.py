@@ -15,7 +15,6 @@ from dasktop.collectors.sources.dask.work_reading import (
     SECONDS_BETWEEN_IF_LARGE,
     WorkReader,
 )
-from tests.support.snapshots import worker
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SCHEDULER_NOW = 1_772_625_600.0
@@ -199,10 +198,10 @@ def test_running_tasks_are_requested_every_fifth_poll() -> None:
 def test_running_tasks_are_as_old_as_the_column_now_says() -> None:
     """Workers report times by heartbeat."""
     parts = answer(names=[name_row(memory=4)], running=[["a", "load", "tcp://b", 12.0], ["b", "load", "tcp://c", 9.0]])
-    workers = (worker(address="tcp://b", last_seen_seconds=1.25), worker(address="tcp://d"))
+    silent = {"tcp://b": 1.25, "tcp://d": 0.0}
     reader = WorkReader(lambda: 0.0)
     reader.request()
-    read = reader.after(parts, "s", SCHEDULER_NOW, NOW, lambda _: None, workers)
+    read = reader.after(parts, "s", SCHEDULER_NOW, NOW, lambda _: None, silent)
     nothing = answer(names=[name_row(memory=4)], running=None)
     later = reader.after(nothing, "s", SCHEDULER_NOW, NOW + timedelta(seconds=4), lambda _: None)
     for shown in (read, later):

@@ -19,12 +19,12 @@ from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, deco
 from dasktop.collectors.sources.dask.shipped_scheduler import (
     EVENTS_SECONDS,
     MOST_EVENTS,
-    WORKER_FIELDS,
     departed_workers,
     read_events,
 )
 from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 from tests.support.snapshots import worker as make_worker
+from tests.support.worker_answers import whole_answer
 
 HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -138,8 +138,8 @@ class TestDeparted:
 
 
 def reading(*events, scheduler_id="s", now=1000.0, departed=()):
-    row = dict.fromkeys(WORKER_FIELDS) | {"address": "tcp://a", "name": "jo", "memory_limit": 500, "pid": 4}
-    answer = {"workers": [list(row.values())], "now": now, "events": [*events], "departed": [*departed]}
+    workers = whole_answer({"address": "tcp://a", "name": "jo", "memory_limit": 500, "pid": 4})
+    answer = {"workers": workers, "now": now, "events": [*events], "departed": [*departed]}
     return decode({"id": scheduler_id} | answer)
 
 
@@ -211,7 +211,7 @@ class TestKeeping:
         assert kept.after(reading(scheduler_id="other"), NOW) == ()
 
     def test_unknown_events_differ_from_none(self):
-        assert WorkerEvents().after(decode({"id": "s", "workers": [], "now": 1.0}), NOW) is None
+        assert WorkerEvents().after(decode({"id": "s", "workers": whole_answer(), "now": 1.0}), NOW) is None
 
 
 RESTARTS = ("worker-killed-for-memory", "worker-restarting")
