@@ -1,6 +1,6 @@
 """The screen: shows the snapshots that a feed delivers. Does no I/O, and never waits for the feed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult, SystemCommand
@@ -65,6 +65,8 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
     ----------
     feed
         Started when the screen is mounted, stopped when it ends.
+    when_drawn
+        Called once the first drawing is on its way to the terminal: for what would delay it.
     read_only
         Whether the keys that change the cluster are disabled.
     user
@@ -107,6 +109,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         feed: Feed,
         read_only: bool = False,
         *,
+        when_drawn: Callable[[], None] = lambda: None,
         unicode: bool = True,
         user: str | None = None,
         looks: ViewSettings = DEFAULT,
@@ -116,6 +119,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         super().__init__(looks.theme, unicode=unicode, keymap=keymap)
         self.failure: Failure | None = None
         self._feed = feed
+        self._when_drawn = when_drawn
         self._mailbox = Mailbox(self.post_message)
         self._read_only = read_only
         self.first_looks = looks
@@ -207,6 +211,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         """Start the feed."""
         self._show_enlarged()
         self._feed.start(self._deliver)
+        self.call_after_refresh(self._when_drawn)
 
     def on_unmount(self) -> None:
         """Stop the feed."""

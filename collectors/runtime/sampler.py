@@ -49,7 +49,7 @@ class Sampler:
         self._early: list[Event] = []
         self._deliver: Callable[[Event], None] = self._early.append
         self._delivering = threading.Lock()
-        self._has_taker = False
+        self._may_attach = False
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._main_task: asyncio.Task[None] | None = None
@@ -65,18 +65,22 @@ class Sampler:
     # -- Feed: called from the screen's thread
 
     def begin(self) -> None:
-        """Start to poll squeue, before `start`; all other sources are polled after it."""
+        """Start to poll squeue, before `start`; all other sources are polled after `attach`."""
         self._thread.start()
 
+    def attach(self) -> None:
+        """Start to poll all other sources after `begin`. Importing dask delays whatever else this process does."""
+        self._may_attach = True
+        self._call(lambda: self._attachable.set())
+
     def start(self, deliver: Callable[[Event], None]) -> None:
-        """Start to poll, if `begin` has not, and to deliver events. Returns at once."""
+        """Start to deliver events and, unless `begin` was called before, to poll all sources. Returns at once."""
         with self._delivering:
             for event in self._early:
                 deliver(event)
             self._deliver = deliver
-        self._has_taker = True
-        self._call(lambda: self._taken.set())
         if self._thread.ident is None:
+            self._may_attach = True
             self._thread.start()
 
     def stop(self) -> None:
@@ -174,10 +178,10 @@ class Sampler:
         self._queries = QueryService(poller.answer, self._hand_over)
         self._main_task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
-        self._taken = asyncio.Event()
+        self._attachable = asyncio.Event()
         self._attached = asyncio.Event()
-        if self._has_taker:
-            self._taken.set()
+        if self._may_attach:
+            self._attachable.set()
         polling_slurm = asyncio.create_task(
             self._slurm_timer.keep(lambda: self._poll_slurm(poller), lambda: self._publish(poller))
         )
@@ -235,7 +239,7 @@ class Sampler:
         self.refresh()
 
     async def _attach(self, poller: Poller) -> None:
-        await self._taken.wait()  # importing dask would delay the first screen
+        await self._attachable.wait()
         candidates = await poller.locate()
         if len(candidates) > 1:
             self._hand_over(Choice(candidates=candidates, is_needed=True))
@@ -341,7 +345,7 @@ class Sampler:
         await poller.poll_queue()
         self._slurm_timer.note(poller.queued)
         self._publish(poller)  # accounting may take much longer than the queue
-        await self._taken.wait()
+        await self._attachable.wait()
         # The scheduler knows much of what else SLURM would be asked for: the cluster's jobs, and their workers.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.dask_timeout_seconds):
@@ -352,11 +356,8 @@ class Sampler:
         snapshot = poller.snapshot()
         self._hand_over(snapshot)
         states = {source.name: source.state for source in snapshot.sources}
-        if (
-            self._reporting_unfinished is None
-            and self._has_taker
-            and (states.get("dask"), states.get("slurm.queue")) == ("ok", "ok")
-        ):
+        is_complete = (states.get("dask"), states.get("slurm.queue")) == ("ok", "ok")
+        if self._reporting_unfinished is None and is_complete:
             self._reporting_unfinished = asyncio.create_task(self._report_unfinished(snapshot))
 
     async def _report_unfinished(self, snapshot: Snapshot) -> None:

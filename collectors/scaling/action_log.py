@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import psutil
 
 from dasktop.collectors.model.jobs import has_ended
 from dasktop.collectors.model.plan import Outcome, ScalePlan
@@ -240,6 +239,8 @@ def conclude_unfinished(environment: Mapping[str, str], snapshot: Snapshot) -> t
 def _may_be_running(action: Action, now: datetime) -> bool:
     if action.host != socket.gethostname() or action.pid is None:
         return now - action.at < ASSUMED_ENDED_AFTER
+    import psutil  # imported late: only needed if an action is unfinished
+
     try:
         # A process that started after the action only has the same pid.
         return psutil.Process(action.pid).create_time() <= action.at.timestamp()

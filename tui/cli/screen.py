@@ -62,6 +62,7 @@ def show(
     app = DasktopApp(
         feed,
         options.read_only,
+        when_drawn=sampler.attach,
         unicode=shows_unicode(),
         user=own_name(),
         looks=view_settings_from(config) if keeps_view else ViewSettings(theme=config[THEME]),

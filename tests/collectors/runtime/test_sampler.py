@@ -252,6 +252,9 @@ def test_slurm_is_polled_before_start_dask_after(monkeypatch):
         assert polled == ["slurm"]
         sampler.start(events.put)
         assert state_of(events.get(timeout=PATIENCE_SECONDS), "slurm.queue").state == "ok", "earlier events are kept"
+        run_ready_callbacks(sampler)
+        assert polled == ["slurm"], "the first screen is not delayed"
+        sampler.attach()
         while state_of(events.get(timeout=PATIENCE_SECONDS), "dask").state != "ok":
             pass
     finally:
