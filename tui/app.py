@@ -15,9 +15,7 @@ from dasktop.collectors.runtime.saving import Saved
 from dasktop.tui.config.view_settings import DEFAULT, ViewSettings
 from dasktop.tui.details.body import DetailsBody
 from dasktop.tui.details.sections import title
-from dasktop.tui.dialogs.dialog import Question
 from dasktop.tui.dialogs.findings import FindingsApp
-from dasktop.tui.dialogs.page import Page
 from dasktop.tui.dialogs.saving import SavingController
 from dasktop.tui.dialogs.switching import SwitchingController
 from dasktop.tui.logs.controller import LogController
@@ -256,9 +254,7 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
         self.show_findings_above_tree(self._snapshot)
         self._panel_lines.show(self._snapshot, self._history)
         self._key_line.show(self._snapshot)
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                screen.show(self._snapshot)
+        self.show_on_pages(self._snapshot)
         self._tree.show(self._snapshot)
 
     def action_pause(self) -> None:
@@ -485,6 +481,8 @@ class DasktopApp(TreeActions, ScalingActions, FindingsApp):
                 self._scaling.give_up()
             elif leave:
                 self.exit()
+
+        from dasktop.tui.dialogs.dialog import Question  # as all dialogs, imported late: the start is faster
 
         if not isinstance(self.screen, Question):
             question = "A scaling operation is running. Quitting cancels the rest of it; no results are lost."

@@ -23,10 +23,10 @@ from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import Help
 from dasktop.tui.dialogs.history_page import HistoryPage
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
+from dasktop.tui.dialogs.picker import Picker
 from dasktop.tui.dialogs.profile_page import ProfilePage
 from dasktop.tui.dialogs.row_menu import RowMenu
-from dasktop.tui.dialogs.saving import SaveBox
-from dasktop.tui.dialogs.switching import Picker
+from dasktop.tui.dialogs.save_box import SaveBox
 from dasktop.tui.dialogs.work_page import WorkPage
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.replay.time_line import GoTo

@@ -15,7 +15,7 @@ from dasktop.collectors.model.feed import Candidate, Choice, Failure
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.app import DasktopApp, SnapshotArrived
 from dasktop.tui.dialogs.help import Help
-from dasktop.tui.dialogs.switching import Candidates, Picker
+from dasktop.tui.dialogs.picker import Candidates, Picker
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.widgets.footer import KeyLine
 from dasktop.tui.widgets.header import ColumnHeads, Header

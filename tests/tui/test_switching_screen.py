@@ -11,7 +11,7 @@ from dasktop.collectors.model.plan import Outcome
 from dasktop.collectors.model.queries import Answer, CallStack
 from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.tui.config.view_settings import ViewSettings
-from dasktop.tui.dialogs.switching import Candidates, Picker
+from dasktop.tui.dialogs.picker import Candidates, Picker
 from dasktop.tui.view.filtering import View
 from dasktop.tui.widgets.details_pane import DetailsPane
 from dasktop.tui.widgets.header import ColumnHeads, FindingsBanner

@@ -42,6 +42,16 @@ class PagesApp(UnboundKeysApp):
         """Say why the selected row belongs to no job."""
         raise NotImplementedError
 
+    def show_on_pages(self, snapshot: Snapshot) -> None:
+        """Show a snapshot on the pages that are open."""
+        if len(self.screen_stack) == 1:
+            return
+        from dasktop.tui.dialogs.page import Page
+
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.show(snapshot)
+
     def action_command_palette(self) -> None:
         """Open the command palette."""
         from dasktop.tui.dialogs.commands import CommandBox

@@ -2,20 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-from textual.app import App, ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Static
+from textual.app import App
 
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.runtime.saving import Saved, Saver
-from dasktop.tui.dialogs.dialog import Dialog
-from dasktop.tui.view import help_rows
-from dasktop.tui.view.help_rows import HelpGroups
-from dasktop.tui.widgets.bindings import bound
 from dasktop.tui.widgets.status_line import StatusLine
 
 _GROUND, _TITLE = "#292929", "#c5c8c6"
@@ -34,30 +26,6 @@ def screenshot_of(app: App[Any]) -> str:
     if theme.ansi or app.no_color:
         return svg
     return svg.replace(_GROUND, theme.background or _GROUND).replace(_TITLE, theme.foreground or _TITLE)
-
-
-_QUESTION = "Save to a new file in the current directory: a screenshot (SVG) or the snapshot (JSON)."
-
-
-class SaveBox(Dialog[str | None]):
-    """Asks what to save; returns ``picture``, ``snapshot`` or ``None``."""
-
-    DEFAULT_CSS = """
-    SaveBox { align: center middle; }
-    SaveBox > Vertical { width: 62; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = bound(
-        save_picture=("dismiss('picture')", "screenshot"),
-        save_snapshot=("dismiss('snapshot')", "snapshot"),
-        leave="dismiss(None)",
-        back=("dismiss(None)", "cancel"),
-    )
-    HELP_ROWS: ClassVar[HelpGroups] = help_rows.SAVING
-
-    def compose(self) -> ComposeResult:
-        """Create the box."""
-        with Vertical(classes="box"):
-            yield Static(Content(_QUESTION))
 
 
 class SavingController:
@@ -89,6 +57,8 @@ class SavingController:
 
     def ask(self) -> None:
         """Ask what to save, and save it."""
+        from dasktop.tui.dialogs.save_box import SaveBox  # as all dialogs, imported late: the start is faster
+
         self._app.push_screen(SaveBox(), self._answer)
 
     def _answer(self, what: str | None) -> None:

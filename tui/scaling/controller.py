@@ -5,7 +5,7 @@ Also has the actions of the app that call the controller.
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
@@ -27,10 +27,12 @@ from dasktop.collectors.scaling.plan import plan as make_plan
 from dasktop.collectors.text.format import counted
 from dasktop.tui.dialogs.pages import PagesApp
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.scaling.form import AdaptForm, ScaleForm, TargetForm
-from dasktop.tui.scaling.plan_box import PlanBox
 from dasktop.tui.view.keys import Keymap, first_key
 from dasktop.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from dasktop.tui.scaling.form import TargetForm
+    from dasktop.tui.scaling.plan_box import PlanBox
 
 MAX_WAIT = timedelta(seconds=30)
 
@@ -172,10 +174,14 @@ class ScalingController:
 
     def scale_by_form(self) -> None:
         """Open the scaling form."""
+        from dasktop.tui.scaling.form import ScaleForm  # as all dialogs, imported late: the start is faster
+
         self._fill_in(ScaleForm)
 
     def adapt_by_form(self) -> None:
         """Open the form for adaptive scaling."""
+        from dasktop.tui.scaling.form import AdaptForm
+
         self._fill_in(AdaptForm)
 
     def give_up(self) -> bool:
@@ -199,6 +205,8 @@ class ScalingController:
         plan = self._planned(target)
         if plan is None or self._snapshot is None:
             return
+        from dasktop.tui.scaling.plan_box import PlanBox
+
         dialog = self._dialog = PlanBox(
             self._snapshot,
             lambda snapshot, preferred: make_plan(snapshot, target, self._user, preferred),
@@ -213,7 +221,7 @@ class ScalingController:
 
         self._app.push_screen(dialog, answer)
 
-    def _fill_in(self, form: type[TargetForm]) -> None:
+    def _fill_in(self, form: "type[TargetForm]") -> None:
         if self._is_busy() or self._snapshot is None:
             return
 

@@ -11,7 +11,6 @@ from dasktop.collectors.model.snapshot import Finding, Snapshot
 from dasktop.collectors.model.task_times import TaskTimes
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.draw.glyphs import Glyphs
-from dasktop.tui.tree.column_box import ColumnBox
 from dasktop.tui.tree.table import TreeTable
 from dasktop.tui.view.columns import ColumnName, SortName
 from dasktop.tui.view.filtering import (
@@ -213,6 +212,8 @@ class TreeController:
 
         def choose(columns: tuple[ColumnName, ...]) -> None:
             self.set_view(self.view._replace(columns=columns))
+
+        from dasktop.tui.tree.column_box import ColumnBox  # imported late: the start is faster
 
         self._app.push_screen(ColumnBox(self.view.columns, self._glyphs, choose, lambda: self.table.shown_columns))
 

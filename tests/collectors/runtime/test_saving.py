@@ -11,7 +11,7 @@ import pytest
 from dasktop.collectors.model.snapshot import from_json, to_json
 from dasktop.collectors.runtime import saving
 from dasktop.collectors.runtime.saving import Saved, Saver
-from dasktop.tui.dialogs.saving import SaveBox
+from dasktop.tui.dialogs.save_box import SaveBox
 from dasktop.tui.widgets.status_line import StatusLine
 from tests.support import waiting
 from tests.support.screen import Screen, running

@@ -9,8 +9,8 @@ from dasktop.tui.dialogs.dialog import Dialog, Question
 from dasktop.tui.dialogs.findings_page import FindingsPage
 from dasktop.tui.dialogs.help import MARKS, Help
 from dasktop.tui.dialogs.job_pages import AnatomyPage, JobScriptPage
-from dasktop.tui.dialogs.saving import SaveBox
-from dasktop.tui.dialogs.switching import Picker
+from dasktop.tui.dialogs.picker import Picker
+from dasktop.tui.dialogs.save_box import SaveBox
 from dasktop.tui.draw.text_width import width
 from dasktop.tui.logs.screen import LogScreen
 from dasktop.tui.scaling.form import AdaptForm, ScaleForm
