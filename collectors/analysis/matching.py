@@ -52,8 +52,10 @@ def unplaced_worker(worker: Worker, verified: VerifiedPlace) -> Worker:
 class WorkerPlacer:
     """Finds the job of a worker by the strongest evidence (`snapshot.EVIDENCE_LADDER`)."""
 
-    def __init__(self, owner: Owner | None, queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]) -> None:
-        self._job_of_owner = owner.job_ids if owner else {}
+    def __init__(
+        self, job_of_owner: Mapping[str, str], queued: Mapping[str, QueuedJob], scripts: Mapping[str, JobScript]
+    ) -> None:
+        self._job_of_owner = job_of_owner
         arrays = {job.array_job_id for job in queued.values()}  # one script for many jobs: a name in it identifies none
         self._job_of_script_name = _unambiguous(
             (name, job_id)

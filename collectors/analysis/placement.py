@@ -6,12 +6,12 @@ ended. What the kernel reports (control group, ancestors) is trusted.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, SlurmReading, Step
+from dasktop.collectors.model.readings import EndedJob, QueuedJob, SlurmPlace, Step
 from dasktop.collectors.model.record import Record
 
 CLOCKS_DIFFER_SECONDS = 120.0
@@ -38,17 +38,15 @@ class PlaceVerifier:
     ----------
     queued, ended
         The user's jobs, by id.
-    slurm
-        For the steps of jobs; ``None``: SLURM is not read, so nothing contradicts a process.
+    steps
+        The steps of jobs. Without any of these, as if SLURM is not read, nothing contradicts a process.
     """
 
-    def __init__(
-        self, queued: Mapping[str, QueuedJob], ended: Mapping[str, EndedJob], slurm: SlurmReading | None
-    ) -> None:
+    def __init__(self, queued: Mapping[str, QueuedJob], ended: Mapping[str, EndedJob], steps: Iterable[Step]) -> None:
         self._queued = queued
         self._ended = ended
         self._steps: dict[str, list[Step]] = defaultdict(list)
-        for step in slurm.steps if slurm else ():
+        for step in steps:
             self._steps[step.job_id].append(step)
         self._components: dict[str, list[QueuedJob]] = defaultdict(list)
         for job in queued.values():

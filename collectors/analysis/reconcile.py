@@ -5,39 +5,34 @@ decides which job a worker belongs to, by the strongest evidence (`snapshot.EVID
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from dasktop.collectors.analysis.beyond_dask import OtherUse, SlurmFigures
 from dasktop.collectors.analysis.departed import jobs_of_departed
+from dasktop.collectors.analysis.job_contents import JobContents, job_contents, natural_key
 from dasktop.collectors.analysis.job_record import (
-    busy_threads,
     job_record,
-    natural_key,
     one_decimal,
-    slurm_tasks,
     with_other_programs,
     with_releaser,
     with_slurm_figures,
 )
 from dasktop.collectors.analysis.matching import (
-    PlacedWorker,
-    WorkerPlacer,
     recently_ended_of_cluster,
     script_for,
     scripts_of_cluster,
-    unplaced_worker,
     was_released_by_dasktop,
     workers_expected,
 )
 from dasktop.collectors.analysis.nodes import NodesOfWorkers
-from dasktop.collectors.analysis.placement import PlaceVerifier, VerifiedPlace
+from dasktop.collectors.analysis.reconcile_memo import KnownJobs, ReconcileMemo
 from dasktop.collectors.analysis.work import RunningTasks, completed_work
 from dasktop.collectors.analysis.worker_end import WorkerEnds, with_failed_tasks
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import workers_of
+from dasktop.collectors.model.jobs import threads_busy
 from dasktop.collectors.model.readings import (
     DaskReading,
     EndedJob,
@@ -46,7 +41,6 @@ from dasktop.collectors.model.readings import (
     Released,
     SlurmReading,
     Step,
-    WorkerReading,
 )
 from dasktop.collectors.model.snapshot import (
     EVIDENCE_LADDER,
@@ -80,6 +74,7 @@ def reconcile(
     released: Mapping[str, Released] | None = None,
     beyond: Mapping[str, OtherUse] | None = None,
     slurm_figures: Mapping[str, SlurmFigures] | None = None,
+    memo: ReconcileMemo | None = None,
 ) -> Snapshot:
     """Return the snapshot of both readings.
 
@@ -109,7 +104,10 @@ def reconcile(
         What other programs use, by job id, where that is clearly measurable.
     slurm_figures
         What SLURM says of all processes of a job, by job id.
+    memo
+        What earlier calls for this cluster found; updated. It saves time, and changes nothing else.
     """
+    memo = memo or ReconcileMemo()
     cluster = dask.cluster if dask else NO_CLUSTER
     queued, ended = _jobs_by_id(slurm)
     addresses = also_known_as | ({cluster.scheduler_address} if cluster.scheduler_address else set())
@@ -124,27 +122,20 @@ def reconcile(
             scripts.setdefault(job_id, found.script)
         if was_released_by_dasktop(found.end, released or {}):
             from_log.add(job_id)
-    verifier = PlaceVerifier(queued, ended, slurm)
+    job_ids_by_name = cluster.owner.job_ids if cluster.owner else {}
+    verifier = memo.place(
+        dask.workers if dask else (),
+        KnownJobs(job_ids_by_name, queued, ended, scripts, slurm.steps if slurm else ()),
+    )
+    placed, unplaced = memo.placed, memo.unplaced
     of_unknown_scheduler = {
         script.job_id for script in (slurm.scripts if slurm else ()) if script.has_unknown_scheduler
     }
-    placer = WorkerPlacer(cluster.owner, queued, scripts)
     if dask is not None and dask.scheduler_place is not None:
         place = verifier.verify(dask.scheduler_place).place
         cluster = replace(cluster, scheduler_job_id=place.job_id if place is not None else None)
 
-    placed: dict[str, list[PlacedWorker]] = defaultdict(list)
-    unplaced: list[Worker] = []
-    for reading in _once_each(dask.workers if dask else ()):
-        was_asked = reading.place_was_read or reading.place is not None
-        verified = verifier.verify(reading.place, reading.started_at) if was_asked else VerifiedPlace()
-        placed_worker = placer.place(reading, verified)
-        if placed_worker is None:
-            unplaced.append(unplaced_worker(reading.worker, verified))
-        else:
-            placed[placed_worker.job_id].append(placed_worker)
-
-    job_ids_of_owner = set(cluster.owner.job_ids.values()) if cluster.owner else set()
+    job_ids_of_owner = set(job_ids_by_name.values())
     steps: dict[str, list[Step]] = defaultdict(list)
     for step in slurm.steps if slurm else ():
         steps[step.job_id].append(step)
@@ -152,9 +143,13 @@ def reconcile(
     emptied = _jobs_without_workers(dask, slurm, sources, queued, ended)
 
     jobs = []
-    for job_id in sorted({*queued, *ended, *placed, *job_ids_of_owner}, key=natural_key):
-        evidence = {placed_worker.evidence for placed_worker in placed[job_id]}
-        evidence |= {"environment"} if any(placed_worker.place for placed_worker in placed[job_id]) else set()
+    job_ids = sorted({*queued, *ended, *placed, *job_ids_of_owner}, key=natural_key)
+    contents = {job_id: memo.contents(job_id, steps[job_id]) for job_id in job_ids}
+    memo.forget_all_but(job_ids)
+    for job_id in job_ids:
+        evidence = set(contents[job_id].evidence)
+        if job_id in emptied:
+            contents[job_id] = job_contents((), steps[job_id])
         evidence |= {"owner"} if job_id in job_ids_of_owner else set()
         evidence |= set((remembered or {}).get(job_id, ()))
         evidence |= {"action_log"} if job_id in from_log else set()
@@ -165,7 +160,7 @@ def reconcile(
                 end=ended.get(job_id) if job_id not in queued else None,
                 previous_end=requeued.get(job_id),
                 evidence=tuple(kind for kind in EVIDENCE_LADDER if kind in evidence),
-                tasks=slurm_tasks(() if job_id in emptied else placed[job_id], steps[job_id]),
+                contents=contents[job_id],
                 workers_expected=workers_expected(job_id, job_ids_of_owner, cluster.owner, queued, scripts),
                 scheduler_unknown=job_id in of_unknown_scheduler and not evidence,
                 dask_answered=dask is not None,
@@ -178,14 +173,14 @@ def reconcile(
     jobs = [with_releaser(job, (released or {}).get(job.job_id)) for job in jobs]
 
     running = RunningTasks(dask.work if dask is not None else None)
-    jobs = [running.in_job(job) for job in jobs]
+    jobs = [running.in_job(job) if contents[job.job_id].has_threads else job for job in jobs]
 
     jobs_by_id = {job.job_id: job for job in jobs}
     jobs_of_addresses = {
         **(in_logs.jobs if in_logs else {}),
         **jobs_of_departed(dask.departed if dask else (), jobs_by_id, cluster.owner, scripts, placed),
         **(jobs_of_workers or {}),
-        **_jobs_of_addresses(placed),
+        **memo.job_of,
     }
     reported = dask.worker_events if dask is not None else None
     nodes = NodesOfWorkers(jobs_by_id, unplaced, worker_nodes)
@@ -209,17 +204,13 @@ def reconcile(
         taken_at=now,
         cluster=cluster,
         sources=sources,
-        totals=_totals(jobs, unplaced, dask is not None, slurm is not None),
+        totals=_totals(jobs, contents, unplaced, dask is not None, slurm is not None),
         jobs=tuple(jobs),
         unplaced_workers=running.in_workers(sorted(unplaced, key=lambda worker: natural_key(worker.name))),
         findings=(),
         worker_events=None if reported is None else ended_workers,
         work=work,
     )
-
-
-def _jobs_of_addresses(placed: Mapping[str, Iterable[PlacedWorker]]) -> dict[str, str]:
-    return {one.worker.address: job_id for job_id, in_job in placed.items() for one in in_job}
 
 
 def _jobs_by_id(slurm: SlurmReading | None) -> tuple[dict[str, QueuedJob], dict[str, EndedJob]]:
@@ -253,32 +244,33 @@ def _jobs_without_workers(
     return over | (ended.keys() - queued.keys())
 
 
-def _once_each(workers: Iterable[WorkerReading]) -> Iterable[WorkerReading]:
-    """Return each worker once, by address; of several readings, the first."""
-    return {reading.worker.address: reading for reading in reversed(tuple(workers))}.values()
-
-
-def _totals(jobs: list[Job], unplaced: list[Worker], dask_answered: bool, slurm_answered: bool) -> Totals:
+def _totals(
+    jobs: list[Job],
+    contents: Mapping[str, JobContents],
+    unplaced: Sequence[Worker],
+    dask_answered: bool,
+    slurm_answered: bool,
+) -> Totals:
     cluster_jobs = [job for job in jobs if job.evidence]
     running = [job for job in cluster_jobs if read_state(job.state).is_running]
-    workers = [worker for job in jobs for task in job.tasks for worker in task.workers] + unplaced
+    with_workers = [in_job for in_job in contents.values() if in_job.workers]
+    workers = sum(in_job.workers for in_job in with_workers) + len(unplaced)
+    threads = [in_job.threads for in_job in with_workers] + [worker.nthreads for worker in unplaced]
+    busy = [in_job.threads_busy for in_job in with_workers]
+    busy += [threads_busy(worker.executing, worker.nthreads) for worker in unplaced]
     jobs_are_known = slurm_answered and (dask_answered or bool(cluster_jobs))
     used_cpu = [worker.cpu_percent for worker in unplaced] + [
-        cpu
-        for job in jobs
-        for cpu in ([job.used.cpu_percent] if job.used.cpu_source else [w.cpu_percent for w in workers_of(job)])
+        job.used.cpu_percent if job.used.cpu_source else contents[job.job_id].cpu_percent for job in jobs
     ]
     used_memory = [worker.memory_bytes for worker in unplaced] + [
-        memory
-        for job in jobs
-        for memory in ([job.used.memory_bytes] if job.used.memory_source else [w.memory_bytes for w in workers_of(job)])
+        job.used.memory_bytes if job.used.memory_source else contents[job.job_id].memory_bytes for job in jobs
     ]
     return Totals(
         jobs_running=len(running) if jobs_are_known else None,
         jobs_pending=sum(read_state(job.state).is_waiting for job in cluster_jobs) if jobs_are_known else None,
-        workers=len(workers) if dask_answered else None,
-        threads=sum_of_known(worker.nthreads for worker in workers) if dask_answered else None,
-        threads_busy=busy_threads(workers) if dask_answered else None,
+        workers=workers if dask_answered else None,
+        threads=sum_of_known(threads) if dask_answered else None,
+        threads_busy=(sum_of_known(busy) if workers else 0) if dask_answered else None,
         cpus_allocated=sum_if_all_known(job.allocated.cpus for job in running) if jobs_are_known else None,
         cpu_percent=one_decimal(sum_of_known(used_cpu)),
         memory_allocated_bytes=sum_if_all_known(job.allocated.memory_bytes for job in running)

@@ -17,6 +17,7 @@ from dasktop.collectors.analysis.beyond_dask import OtherUseTracker
 from dasktop.collectors.analysis.estimates import estimated
 from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.analysis.reconcile_memo import ReconcileMemo
 from dasktop.collectors.analysis.work_history import WorkHistory
 from dasktop.collectors.model.errors import NoSchedulerError, SourceError
 from dasktop.collectors.model.feed import Candidate
@@ -73,6 +74,7 @@ class Poller:
         self._address: str | None = None
         self._dask: DaskCollector | None = None
         self._dask_reading: DaskReading | None = None
+        self._memo = ReconcileMemo()
         self._cluster_jobs = ClusterJobs()
         self._worker_ends = WorkerEnds()
         self._scheduler_files = SchedulerFiles()
@@ -398,6 +400,7 @@ class Poller:
             beyond=self._other_use.beyond,
             slurm_figures=self._other_use.figures,
             released=self._releases.by_job,
+            memo=self._memo,
         )
 
     def _forget_jobs(self) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dasktop.collectors.analysis.findings import FindingHistory, find
 from dasktop.collectors.analysis.reconcile import reconcile
+from dasktop.collectors.analysis.reconcile_memo import ReconcileMemo
 from dasktop.collectors.model.readings import DaskReading, SlurmReading, Step, WorkerReading
 from dasktop.collectors.model.snapshot import Source
 from dasktop.tui.view.history import History
@@ -39,7 +40,7 @@ def rows(*, tiny: bool) -> Iterator[Row]:
 def analysis_seconds(workers: int, rounds: int, *, busy: bool = True) -> float:
     """Return the CPU seconds for one snapshot, as a median; of idle jobs, about each of which there is a finding."""
     sources: tuple[Source, ...] = (source("dask"), source("slurm.queue"))
-    history, findings_history = History(), FindingHistory()
+    history, findings_history, memo = History(), FindingHistory(), ReconcileMemo()
     found = []
     gc.collect()
     for tick, (dask_reading, slurm_reading) in enumerate(itertools.islice(readings(workers, busy=busy), rounds + 1)):
@@ -49,7 +50,7 @@ def analysis_seconds(workers: int, rounds: int, *, busy: bool = True) -> float:
         ) -> None:
             nonlocal findings_history
             now = NOW + timedelta(seconds=POLL_SECONDS * tick)
-            snapshot = reconcile(dask_reading, slurm_reading, sources, now)
+            snapshot = reconcile(dask_reading, slurm_reading, sources, now, memo=memo)
             findings, findings_history = find(snapshot, history=findings_history)
             history.feed(replace(snapshot, findings=findings))
 
