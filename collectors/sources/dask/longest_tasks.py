@@ -82,14 +82,14 @@ class LongestTasks:
             self._known = {one: task and task.after(silent_seconds.get(one, 0.0)) for one, task in tasks}
         self._scheduler_id = scheduler_id
         before, self._completed = self._completed, {}
-        return tuple(self._with_task(worker, before.get(worker.address)) for worker in workers)
+        return tuple(self._with_task(worker, self._known.get(worker.address), before) for worker in workers)
 
-    def _with_task(self, worker: Worker, before: _Completed | None) -> Worker:
-        task = self._known.get(worker.address)
+    def _with_task(self, worker: Worker, task: LongestTask | None, before: Mapping[str, _Completed]) -> Worker:
         if task is None or worker.executing == 0:
             return worker
-        if before is None or before.worker is not worker or before.task != task:
+        last = before.get(worker.address)
+        if last is None or last.worker is not worker or last.task is not task:
             named = replace(worker, longest_task_name=task.name, longest_task_seconds=round(task.seconds, 1))
-            before = _Completed(worker, task, named)
-        self._completed[worker.address] = before
-        return before.completed
+            last = _Completed(worker, task, named)
+        self._completed[worker.address] = last
+        return last.completed

@@ -1,7 +1,7 @@
 """Decode the answer of our handler in the scheduler into records; `shipped_scheduler` describes it. Does no I/O."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
@@ -46,6 +46,8 @@ class SchedulerReading(Record, frozen=True, kw_only=True):
 
     cluster: Cluster
     workers: tuple[Worker, ...]
+    registration: object = None
+    """The same object as in the last reading if the same workers are registered; ``None``: unknown."""
     with_nanny: frozenset[str]
     """The addresses of workers that have a nanny."""
     place: SlurmPlace | None = None
@@ -97,6 +99,7 @@ def decode(
             owner=_owner(answer.get("owner")),
         ),
         workers=workers,
+        registration=table.registered,
         place=decode_place(answer.get("place")),
         started_at=as_datetime(answer.get("started")),
         refused_script=_script(as_dict(answer.get("owner")).get("script")),
@@ -203,6 +206,7 @@ class WorkerEvents:
 
     def __init__(self) -> None:
         self._scheduler_id: str | None = None
+        self._registration: object = None
         # Address → name, memory limit and pid.
         self._workers: dict[str, tuple[str | None, int | None, int | None]] = {}
         # With the scheduler's time, which the next request refers to.
@@ -229,10 +233,13 @@ class WorkerEvents:
         if reading.cluster.scheduler_id != self._scheduler_id:
             self._events.clear()
             self._workers.clear()
+            self._registration = None
             self._departed.clear()
             self._started.clear()
             self._scheduler_id = reading.cluster.scheduler_id
-        self._remember(reading.workers)
+        if reading.registration is None or reading.registration is not self._registration:
+            self._remember(reading.workers)
+            self._registration = reading.registration
         self._remember_departed(reading, taken_at)
         if reading.events is None or reading.now is None:
             return None
@@ -282,11 +289,11 @@ class WorkerEvents:
         while len(self._departed) > MOST_DEPARTED:
             del self._departed[next(iter(self._departed))]
 
-    def _remember(self, workers: Iterable[Worker]) -> None:
+    def _remember(self, workers: Sequence[Worker]) -> None:
         for worker in workers:
             self._workers.pop(worker.address, None)  # so that the oldest entries are first in the dictionary
             self._workers[worker.address] = (worker.name, worker.memory_limit_bytes, worker.pid)
-        while len(self._workers) > MOST_ADDRESSES:
+        for _ in range(len(self._workers) - max(MOST_ADDRESSES, len(workers))):
             oldest = next(iter(self._workers))
             del self._workers[oldest]
             self._started.pop(oldest, None)

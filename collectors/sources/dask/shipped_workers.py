@@ -137,10 +137,17 @@ def transfers_or_none(metric: Any) -> Any:
 def current_columns(workers: list[Any]) -> list[list[Any]]:
     """Return what changes at any time, in the order of CURRENT_FIELDS."""
     nbytes = [worker.nbytes for worker in workers]
-    # Any number, since the user's types report their own sizes.
-    if set(map(type, nbytes)) - {int} or max(nbytes, default=0) > LARGEST_INTEGER:
+    if not are_encodable(nbytes):
         nbytes = list(map(plain, nbytes))
     return [[len(worker.processing) for worker in workers], [len(worker.has_what) for worker in workers], nbytes]
+
+
+def are_encodable(sizes: list[Any]) -> bool:
+    """Return whether all are integers that msgpack can encode: the user's types report their own sizes, of any type."""
+    try:
+        return type(sum(sizes)) is int and max(sizes, default=0) <= LARGEST_INTEGER
+    except TypeError:
+        return False
 
 
 def versions_of(worker: Any) -> tuple[Any, Any]:

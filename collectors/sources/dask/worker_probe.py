@@ -4,7 +4,7 @@ Never connects to a worker: often only the scheduler can reach them. A worker th
 """
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -130,13 +130,12 @@ _NOT_READ = _Processes()
 
 
 class _Completed(NamedTuple):
-    """What a reading was made of, and the reading."""
+    """A worker and its reading."""
 
     worker: Worker
-    known: RegisteredWorker | None
-    has_nanny: bool
-    processes: _Processes
     reading: WorkerReading
+    is_final: bool
+    """Whether the reading stays the same as long as the worker is the same object and its threads are not requested."""
 
 
 class WorkerProbe:
@@ -161,21 +160,25 @@ class WorkerProbe:
 
         The reading of a worker of which nothing has changed stays the same object.
         """
-        workers = reading.workers
-        self._registry.forget_all_but(workers)
-        self._meter.forget_all_but({worker.address for worker in workers})
-        await self._register_new(connection, self._registry.due(workers))
-        processes = await self._read_processes(
-            connection, [worker for worker in workers if worker.address in threads_of]
-        )
         before, self._completed = self._completed, {}
-        for worker in workers:
-            has_nanny = worker.address in reading.with_nanny
-            made_of = (worker, self._registry.of(worker), has_nanny, processes.get(worker.address, _NOT_READ))
+        others = []
+        for worker in reading.workers:
             last = before.get(worker.address)
-            is_kept = last is not None and all(one is other for one, other in zip(last, made_of, strict=False))
-            self._completed[worker.address] = last if last and is_kept else _completed(*made_of)
-        return tuple(self._completed[worker.address].reading for worker in workers)
+            if last is not None and last.worker is worker and last.is_final and worker.address not in threads_of:
+                self._completed[worker.address] = last
+            else:
+                others.append(worker)
+        if any(_is_another(worker, before) for worker in others) or len(reading.workers) < len(before):
+            self._registry.forget_all_but(reading.workers)
+            self._meter.forget_all_but({worker.address for worker in reading.workers})
+        await self._register_new(connection, self._registry.due(others))
+        processes = await self._read_processes(
+            connection, [worker for worker in others if worker.address in threads_of]
+        )
+        for worker in others:
+            has_nanny, read = worker.address in reading.with_nanny, processes.get(worker.address, _NOT_READ)
+            self._completed[worker.address] = _completed(worker, self._registry.of(worker), has_nanny, read)
+        return tuple(self._completed[worker.address].reading for worker in reading.workers)
 
     async def read_waits(
         self, connection: Connection, workers: Iterable[Worker]
@@ -247,9 +250,15 @@ def _unpacked(answer: object) -> object:
         return None
 
 
+def _is_another(worker: Worker, before: Mapping[str, _Completed]) -> bool:
+    """Return whether this process is new, or at the address of an earlier one."""
+    last = before.get(worker.address)
+    return last is None or last.worker.pid != worker.pid
+
+
 def _completed(worker: Worker, known: RegisteredWorker | None, has_nanny: bool, processes: _Processes) -> _Completed:
     if known is None:
-        return _Completed(worker, known, has_nanny, processes, WorkerReading(worker=worker))
+        return _Completed(worker, WorkerReading(worker=worker), is_final=False)
     whole = replace(
         worker,
         pid=known.pid or worker.pid,
@@ -262,4 +271,4 @@ def _completed(worker: Worker, known: RegisteredWorker | None, has_nanny: bool, 
         has_more_children=processes.has_more_children,
     )
     reading = WorkerReading(worker=whole, place=known.place, place_was_read=True, started_at=known.started_at)
-    return _Completed(worker, known, has_nanny, processes, reading)
+    return _Completed(worker, reading, is_final=processes is _NOT_READ)

@@ -70,7 +70,8 @@ class WorkerTable:
     def _forget(self) -> None:
         self.known: tuple[Any, ...] | None = None
         """What the next request says that is known, as the last answer states it; ``None``: nothing."""
-        self._registered: tuple[_Registered | None, ...] = ()
+        self.registered: tuple[_Registered | None, ...] = ()
+        """The same object as long as the same workers are registered."""
         self._heartbeats: list[_Heartbeat] = []
         self._current: tuple[tuple[Any, ...], ...] = ((), (), ())
         self._statuses: dict[int, str | None] = {}
@@ -82,11 +83,11 @@ class WorkerTable:
     @property
     def addresses(self) -> tuple[str | None, ...]:
         """The addresses, in the order of the answer; ``None``: invalid."""
-        return tuple(worker and worker.address for worker in self._registered)
+        return tuple(worker and worker.address for worker in self.registered)
 
     def silent_seconds(self, now: float | None) -> dict[str, float]:
         """Return how long ago each worker sent its last heartbeat, by address; ``now``: see `update`."""
-        pairs = zip(self._registered, self._heartbeats, strict=True)
+        pairs = zip(self.registered, self._heartbeats, strict=True)
         return {
             worker.address: max(0.0, (now or 0.0) - heartbeat.at)
             for worker, heartbeat in pairs
@@ -126,7 +127,7 @@ class WorkerTable:
         is_whole = fields.get("registered") is not None
         if is_whole:
             self._register(as_dict(fields["registered"]))
-        count = len(self._registered)
+        count = len(self.registered)
         places = range(count) if fields.get("places") is None else as_tuple(fields["places"])
         heartbeats = _columns(fields.get("heartbeats"), HEARTBEAT_FIELDS, len(places))
         current = _columns(fields.get("current"), CURRENT_FIELDS, count)
@@ -150,10 +151,10 @@ class WorkerTable:
         is_valid = len(columns) == len(REGISTERED_FIELDS) and len(set(map(len, columns))) == 1
         rows = zip(*columns, strict=True) if is_valid else ()
         self._forget()
-        self._registered = tuple(_registered(row, versions) for row in rows)
-        self._heartbeats = [_Heartbeat()] * len(self._registered)
-        self._workers = [None] * len(self._registered)
-        self.with_nanny = frozenset(worker.address for worker in self._registered if worker and worker.has_nanny)
+        self.registered = tuple(_registered(row, versions) for row in rows)
+        self._heartbeats = [_Heartbeat()] * len(self.registered)
+        self._workers = [None] * len(self.registered)
+        self.with_nanny = frozenset(worker.address for worker in self.registered if worker and worker.has_nanny)
 
     def _late_at(self, now: float | None) -> frozenset[int]:
         """Return the places of the workers whose heartbeat is late, or unknown."""
@@ -165,7 +166,7 @@ class WorkerTable:
         )
 
     def _worker(self, place: int, now: float | None, taken_at: datetime) -> Worker | None:
-        registered, heartbeat = self._registered[place], self._heartbeats[place]
+        registered, heartbeat = self.registered[place], self._heartbeats[place]
         if registered is None:
             return None
         processing, stored, nbytes = (as_int(column[place]) for column in self._current)
