@@ -147,8 +147,8 @@ class Feed(Protocol):
     def choose(self, address: str) -> None:
         """Answer a `Choice`. Delivers `Switched` if there was another scheduler, once a running plan has ended."""
 
-    def watch_threads(self, workers: Collection[str]) -> None:
-        """Read the threads of these workers (addresses) from now on, and of no others."""
+    def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
+        """Read the threads of these workers (addresses) from now on, and of no others; of ``hidden`` ones rarely."""
 
     def refresh(self) -> None:
         """Poll all sources as soon as their limits allow."""

@@ -53,9 +53,9 @@ class RecordedFeed:
         """Answer a `Choice`. The recording continues with the snapshots of that scheduler."""
         self._feed.choose(address)
 
-    def watch_threads(self, workers: Collection[str]) -> None:
+    def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
         """Read the threads of these workers; they are recorded too."""
-        self._feed.watch_threads(workers)
+        self._feed.watch_threads(workers, hidden)
 
     def refresh(self) -> None:
         """Poll all sources."""

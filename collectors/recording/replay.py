@@ -78,9 +78,9 @@ class ReplayFeed:
         """Do nothing: a recording has no choice of schedulers."""
         del address
 
-    def watch_threads(self, workers: Collection[str]) -> None:
+    def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
         """Do nothing: the threads that were read are in the recording."""
-        del workers
+        del workers, hidden
 
     def refresh(self) -> None:
         """Do nothing."""

@@ -175,8 +175,8 @@ class Poller:
     def _stale_after_seconds(self) -> float:
         return STALE_AFTER_INTERVALS * max(self._interval_seconds, 1.0)
 
-    async def poll_dask(self, threads_of: Collection[str] = ()) -> None:
-        """Poll dask once, with the threads of these workers (addresses).
+    async def poll_dask(self, threads_of: Collection[str] = (), hidden: Collection[str] = ()) -> None:
+        """Poll dask once, with the threads of these workers (addresses); rarely of those that are ``hidden``.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class Poller:
             )
         collector = self._dask
         with self.dask_log.attempt():
-            reading = await collector.read(threads_of)
+            reading = await collector.read(threads_of, hidden)
         if self._dask_reading and self._dask_reading.cluster.scheduler_id != reading.cluster.scheduler_id:
             self._forget_jobs()  # a new scheduler at the old address has other jobs
         elif self._dask_reading:

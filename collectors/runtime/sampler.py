@@ -55,6 +55,7 @@ class Sampler:
         self._main_task: asyncio.Task[None] | None = None
         self._stopped = False
         self._threads_of: frozenset[str] = frozenset()
+        self._hidden: frozenset[str] = frozenset()
         self._workers: frozenset[str] = frozenset()
         self._missed: frozenset[str] = frozenset()
         self._execution: asyncio.Task[None] | None = None
@@ -110,9 +111,9 @@ class Sampler:
 
         self._call(answer)
 
-    def watch_threads(self, workers: Collection[str]) -> None:
-        """Read the threads of these workers (addresses) from now on, and of no others."""
-        self._threads_of = frozenset(workers)
+    def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
+        """Read the threads of these workers (addresses) from now on, and of no others; of ``hidden`` ones rarely."""
+        self._threads_of, self._hidden = frozenset(workers), frozenset(hidden)
         self._call(lambda: self._dask_timer.poll_now())
 
     def refresh(self) -> None:
@@ -277,7 +278,7 @@ class Sampler:
         await poller.switch_to(address)
         was_lengthened = self._dask_timer.slow_poll_seconds is not None
         self._reset_dask_timer(poller)
-        self._threads_of = self._workers = self._missed = frozenset()
+        self._threads_of = self._hidden = self._workers = self._missed = frozenset()
         self._hand_over(Switched(address=address))
         if was_lengthened:
             self._announce_interval()
@@ -332,7 +333,7 @@ class Sampler:
         )
 
     async def _poll_dask(self, poller: Poller) -> None:
-        await poller.poll_dask(self._threads_of)
+        await poller.poll_dask(self._threads_of, self._hidden)
         if poller.workers != self._workers:  # jobs start and end when workers join and leave
             self._workers = poller.workers
             self._slurm_timer.poll_soon()

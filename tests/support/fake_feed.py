@@ -16,6 +16,7 @@ class FakeFeed:
         self.deliver: Callable[[Event], None] | None = None
         self.chosen: list[str] = []
         self.watched: list[set[str]] = []
+        self.hidden: set[str] = set()
         self.refreshes = 0
         self.looks = 0
         self.interval_changes: list[int] = []
@@ -38,8 +39,9 @@ class FakeFeed:
     def choose(self, address: str) -> None:
         self.chosen.append(address)
 
-    def watch_threads(self, workers: Collection[str]) -> None:
+    def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
         self.watched.append(set(workers))
+        self.hidden = set(hidden)
 
     def refresh(self) -> None:
         self.refreshes += 1

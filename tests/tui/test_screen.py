@@ -261,6 +261,22 @@ class TestKeys:
             await screen.show(shown)
             assert screen.feed.watched[-1] == set()
 
+    async def test_threads_out_of_sight_are_read_rarely(self) -> None:
+        shown = snapshot([busy_job(str(number), number) for number in range(1, 11)])
+        async with running() as screen:
+            await screen.show(shown)
+            await screen.press("4")
+            await screen.show(shown)
+            workers = [worker.address for job in shown.jobs for worker in job.tasks[0].workers]
+            first, last = workers[0], workers[-1]
+            assert len(screen.feed.watched[-1]) == 40
+            assert (first in screen.feed.hidden, last in screen.feed.hidden) == (False, True)
+            await screen.press("G")
+            assert len(screen.feed.watched[-1]) == 40
+            assert (first in screen.feed.hidden, last in screen.feed.hidden) == (True, False), "without a new snapshot"
+            await screen.press("1")
+            assert (screen.feed.watched[-1], screen.feed.hidden) == (set(), set())
+
     async def test_threads_of_hundreds_of_workers_are_not_read(self) -> None:
         async with running() as screen:
             await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))

@@ -25,7 +25,19 @@ from dasktop.tui.view.filtering import (
 from dasktop.tui.view.folds import THREADS, Folds
 from dasktop.tui.view.row_list import RowList
 from dasktop.tui.view.row_marks import RowMarks
-from dasktop.tui.view.rows import EARLIER, LEFT, OTHERS, OUTSIDE, AskingRow, IdleRow, JobRow, Key, Row, WorkerRow
+from dasktop.tui.view.rows import (
+    EARLIER,
+    LEFT,
+    OTHERS,
+    OUTSIDE,
+    AskingRow,
+    IdleRow,
+    JobRow,
+    Key,
+    Row,
+    ThreadRow,
+    WorkerRow,
+)
 from dasktop.tui.view.selection import next_place, places_of, places_of_job, places_of_key
 from dasktop.tui.view.summary import empty_words
 from dasktop.tui.view.visible_rows import shows_tasks, visible_rows
@@ -89,12 +101,15 @@ class TreeController:
         self._spare_lines = spare_lines
         self.heads = ColumnHeads(glyphs, view)
         self.table = TreeTable(glyphs, view.columns, thresholds)
+        self.table.watch(self.table, "scroll_y", self._watch_threads, init=False)
         self.filter_line = FilterLine(self.table, view.pattern)
         self.view = self._first_view = view
         self.marked: frozenset[str] = frozenset()
         self._thresholds = thresholds
         self._folds = Folds(thresholds)
+        self._unfolded_workers: frozenset[str] = frozenset()
         self._watched: frozenset[str] = frozenset()
+        self._hidden: frozenset[str] = frozenset()
         self._snapshot: Snapshot | None = None
         # The worker whose threads are being read to select one of them, and what to call then.
         self._awaited: tuple[str, Callable[[], None]] | None = None
@@ -110,7 +125,8 @@ class TreeController:
     def forget(self) -> None:
         """Reset for another cluster: keep the columns, clear the filter, and order and list rows as at the start."""
         self._snapshot = self._awaited = None
-        self._folds, self._watched = Folds(self._thresholds), frozenset()
+        self._folds = Folds(self._thresholds)
+        self._unfolded_workers = self._watched = self._hidden = frozenset()
         self.view = self._first_view._replace(columns=self.view.columns, pattern="")
         self.heads.show(self.view)
         self.filter_line.clear()
@@ -134,12 +150,21 @@ class TreeController:
         times = TaskTimes.of(self._snapshot.work, self._thresholds, self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
         self._scroll_to_unfolded()
-        looked_at = self._looked_at()
-        watched = _unfolded_workers(rows) | ({looked_at} if looked_at else set())
-        if watched != self._watched:
-            self._watched = watched
-            self._feed.watch_threads(watched)
+        self._unfolded_workers = _unfolded_workers(rows)
+        self._watch_threads()
         self._follow()
+
+    def _watch_threads(self) -> None:
+        """Have the threads of the unfolded workers read, and often those of the workers that are in sight."""
+        looked_at = self._looked_at()
+        in_details = {looked_at} if looked_at else set()
+        rows = self.table.rows_in_sight
+        in_sight = {row.worker.address for row in rows if isinstance(row, WorkerRow | ThreadRow | IdleRow | AskingRow)}
+        watched = self._unfolded_workers | in_details
+        hidden = watched - in_sight - in_details
+        if (watched, hidden) != (self._watched, self._hidden):
+            self._watched, self._hidden = watched, hidden
+            self._feed.watch_threads(watched, hidden)
 
     def _rows(self, filtered: FilteredSnapshot) -> RowList:
         context, folds = filtered.context, self._folds

@@ -116,6 +116,12 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         return self._rows
 
     @property
+    def rows_in_sight(self) -> Sequence[R]:
+        """The rows that are in view; all rows while there is no view yet."""
+        top = self.scroll_offset.y
+        return self._rows[top : top + self.size.height] if self.size.height else self._rows
+
+    @property
     def cells(self) -> int:
         """Width of a line, without the scrollbar."""
         return self.scrollable_content_region.width

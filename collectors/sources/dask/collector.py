@@ -83,13 +83,15 @@ class DaskCollector:
         self._waits = TaskWaits(time.monotonic)
         self._worker_probe = WorkerProbe(_SHARE_FOR_WORKERS * timeout_seconds)
 
-    async def read(self, threads_of: Collection[str] = ()) -> DaskReading:
+    async def read(self, threads_of: Collection[str] = (), hidden: Collection[str] = ()) -> DaskReading:
         """Return the current state of the scheduler and its workers.
 
         Parameters
         ----------
         threads_of
             Addresses of the workers whose threads are read too.
+        hidden
+            Those of them whose threads nobody sees now: these are read only sometimes.
 
         Raises
         ------
@@ -115,7 +117,7 @@ class DaskCollector:
             reading.work, scheduler_id, reading.now, taken_at, self._events.name_of, reading.silent_seconds
         )
         if self.refusal is None:
-            workers = await self._worker_probe.complete(connection, reading, threads_of)
+            workers = await self._worker_probe.complete(connection, reading, threads_of, hidden)
             self._events.note_starts(workers)
             work = await self._with_waits(connection, reading, work)
             workers = self._waits.in_workers(workers)

@@ -114,6 +114,8 @@ class WorkerRegistry:
 
 
 _AT_ONCE = 64
+_HIDDEN_AT_ONCE = 4
+"""How many workers are asked for threads that nobody sees now, so that these are at hand when they come into sight."""
 _WORKER_SECONDS = 1.0
 """Timeout for one worker. A healthy one takes milliseconds, unless a task holds the GIL."""
 
@@ -152,12 +154,19 @@ class WorkerProbe:
         self._registry = WorkerRegistry()
         self._meter = ThreadMeter()
         self._completed: dict[str, _Completed] = {}
+        self._processes: dict[Process, _Processes] = {}
+        """Of the workers whose threads are watched, those that were read longest ago first."""
 
     async def complete(
-        self, connection: Connection, reading: SchedulerReading, threads_of: Collection[str]
+        self,
+        connection: Connection,
+        reading: SchedulerReading,
+        threads_of: Collection[str],
+        hidden: Collection[str] = (),
     ) -> tuple[WorkerReading, ...]:
         """Register new workers, and read the threads of those at the addresses ``threads_of``.
 
+        Those that are also ``hidden`` are read once, and then in turn; in between, the last reading is kept.
         The reading of a worker of which nothing has changed stays the same object.
         """
         before, self._completed = self._completed, {}
@@ -172,11 +181,11 @@ class WorkerProbe:
             self._registry.forget_all_but(reading.workers)
             self._meter.forget_all_but({worker.address for worker in reading.workers})
         await self._register_new(connection, self._registry.due(others))
-        processes = await self._read_processes(
-            connection, [worker for worker in others if worker.address in threads_of]
-        )
+        watched = [worker for worker in others if worker.address in threads_of]
+        await self._read_processes(connection, watched, hidden)
         for worker in others:
-            has_nanny, read = worker.address in reading.with_nanny, processes.get(worker.address, _NOT_READ)
+            has_nanny = worker.address in reading.with_nanny
+            read = self._processes.get(process_of(worker), _NOT_READ)
             self._completed[worker.address] = _completed(worker, self._registry.of(worker), has_nanny, read)
         return tuple(self._completed[worker.address].reading for worker in reading.workers)
 
@@ -196,11 +205,16 @@ class WorkerProbe:
         for worker, answer in await self._ask(connection, workers, messages):
             self._registry.register(worker, answer)
 
-    async def _read_processes(self, connection: Connection, workers: Sequence[Worker]) -> dict[str, _Processes]:
-        askable = [worker for worker in workers if self._registry.of(worker) and self._registry.may_ask(worker)]
+    async def _read_processes(self, connection: Connection, watched: Sequence[Worker], hidden: Collection[str]) -> None:
+        places = {process: place for place, process in enumerate(self._processes)}
+        known = [one for one in watched if one.address in hidden and process_of(one) in places]
+        known.sort(key=lambda worker: places[process_of(worker)])
+        kept = {process_of(worker): self._processes[process_of(worker)] for worker in known[_HIDDEN_AT_ONCE:]}
+        due = [worker for worker in watched if process_of(worker) not in kept]
+        askable = [worker for worker in due if self._registry.of(worker) and self._registry.may_ask(worker)]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
-        return {
-            worker.address: _Processes(
+        self._processes = kept | {
+            process_of(worker): _Processes(
                 self._meter.measure(worker.address, worker.pid, answer),
                 decode_children(answer),
                 answer.get("more_children") is True,

@@ -71,7 +71,7 @@ class FakePoller:
     def expect_polls_every(self, interval_seconds):
         self.expected_every = interval_seconds
 
-    async def poll_dask(self, threads_of=()):
+    async def poll_dask(self, threads_of=(), hidden=()):
         self.threads_of.append(frozenset(threads_of))
         self.polls_of.append(self.address)
         with self.dask_log.attempt():
@@ -157,7 +157,7 @@ def test_both_sources_are_delivered(start):
 
 def test_slurm_is_shown_before_dask_answers(start):
     class NoDaskYet(FakePoller):
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             await hang_forever()
 
     snapshot = start(NoDaskYet).next(Snapshot)
@@ -172,10 +172,10 @@ def test_slurm_details_are_read_after_the_first_answer_of_the_scheduler(start):
             self.may_answer = asyncio.Event()
             self.order = []
 
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             await self.may_answer.wait()
             self.order.append("dask")
-            await super().poll_dask(threads_of)
+            await super().poll_dask(threads_of, hidden)
 
         async def poll_slurm_details(self):
             self.order.append("details")
@@ -194,7 +194,7 @@ def test_slurm_details_are_read_although_the_scheduler_hangs(start):
     class Hangs(FakePoller):
         details = 0
 
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             await hang_forever()
 
         async def poll_slurm_details(self):
@@ -207,7 +207,7 @@ def test_slurm_details_are_read_although_the_scheduler_hangs(start):
 
 def test_scheduler_that_never_answers_is_a_failure(start):
     class Nothing(FakePoller):
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             with self.dask_log.attempt():
                 raise NoSchedulerError("nothing listens at tcp://a:1")
 
@@ -219,7 +219,7 @@ def test_scheduler_hanging_at_start_is_shown_and_retried(start, error):
     class Hangs(FakePoller):
         calls = 0
 
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             self.calls += 1
             with self.dask_log.attempt():
                 if self.calls < 3:
@@ -235,9 +235,9 @@ def test_slurm_is_polled_before_start_dask_after(monkeypatch):
     polled = []
 
     class Recording(FakePoller):
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             polled.append("dask")
-            await super().poll_dask(threads_of)
+            await super().poll_dask(threads_of, hidden)
 
         async def poll_queue(self):
             polled.append("slurm")
@@ -266,7 +266,7 @@ def test_lost_scheduler_is_stale_and_retried(start):
         answers = 2
         calls = 0
 
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             self.calls += 1
             with self.dask_log.attempt():
                 if 2 <= self.calls <= 3:
@@ -351,8 +351,8 @@ class TestSwitching:
 
     def test_switching_cancels_a_hanging_poll(self, start):
         class Hanging(FakePoller):
-            async def poll_dask(self, threads_of=()):
-                await super().poll_dask(threads_of)
+            async def poll_dask(self, threads_of=(), hidden=()):
+                await super().poll_dask(threads_of, hidden)
                 if self.address == "tcp://a:1" and len(self.polls_of) > 1:
                     await hang_forever()
 
@@ -363,7 +363,7 @@ class TestSwitching:
 
     def test_can_switch_away_from_a_silent_scheduler(self, start):
         class OnlyTheFirst(FakePoller):
-            async def poll_dask(self, threads_of=()):
+            async def poll_dask(self, threads_of=(), hidden=()):
                 with self.dask_log.attempt():
                     if self.address == "tcp://b:2":
                         raise NoSchedulerError("nothing listens at tcp://b:2")
@@ -388,9 +388,9 @@ class TestSwitching:
         answers = threading.Event()
 
         class Slow(FakePoller):
-            async def poll_dask(self, threads_of=()):
+            async def poll_dask(self, threads_of=(), hidden=()):
                 await asyncio.to_thread(answers.wait, PATIENCE_SECONDS)
-                await super().poll_dask(threads_of)
+                await super().poll_dask(threads_of, hidden)
 
         run = start(Slow)
         run.next(Snapshot)
@@ -517,7 +517,7 @@ def test_stop_does_not_wait_for_a_hanging_poll(start, hang):
     is_over = threading.Event()
 
     class Hanging(FakePoller):
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             if hang == "awaiting":
                 await hang_forever()
             await asyncio.to_thread(is_over.wait, PATIENCE_SECONDS)

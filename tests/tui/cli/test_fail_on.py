@@ -78,7 +78,7 @@ def test_watching_ends_with_a_matching_finding(monkeypatch, capsys):
         async def poll_everything(self, with_threads=False):
             pass
 
-        async def poll_dask(self, threads_of=()):
+        async def poll_dask(self, threads_of=(), hidden=()):
             raise SourceError("as it may be")
 
         def snapshot(self):
