@@ -19,7 +19,8 @@ from dasktop.collectors.scaling.lease import RefusedError
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import KEPT_VARIABLES, Commands, command_environment
 from dasktop.collectors.sources.slurm.queue import QueueReader, parse_script_paths, script_path_command
-from dasktop.collectors.sources.slurm.scripts import parse_script, script_command
+from dasktop.collectors.sources.slurm.script_output import script_command
+from dasktop.collectors.sources.slurm.scripts import parse_script
 from dasktop.collectors.system.backoff import Backoff
 from dasktop.collectors.text.clean import clean
 

@@ -45,6 +45,8 @@ NOT_NEEDED = {
     "dasktop.collectors.runtime.execute",
     "dasktop.collectors.sources.dask.collector",
     "dasktop.collectors.sources.discover",
+    "dasktop.collectors.sources.slurm.scripts",
+    "dasktop.tui.cli.snapshot",
     "dasktop.tui.dialogs.commands",
     "dasktop.tui.dialogs.dialog",
     "dasktop.tui.dialogs.help",
@@ -57,6 +59,7 @@ NOT_NEEDED = {
     "dasktop.tui.scaling.form",
     "dasktop.tui.scaling.plan_box",
     "dasktop.tui.tree.column_box",
+    "dasktop.tui.view.plain",
 }
 
 

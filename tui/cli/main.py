@@ -1,4 +1,4 @@
-"""The command line, with all commands and options. Never imports textual, except to start the screen."""
+"""The command line, with all commands and options. Each command imports what it needs; only the screen textual."""
 
 import errno
 import os
@@ -11,7 +11,6 @@ from typing import Any, NoReturn, TextIO, TypeVar
 import click
 
 from dasktop.collectors.model.snapshot import Severity
-from dasktop.tui.cli import snapshot as headless
 from dasktop.tui.cli.exit_status import INTERNAL_ERROR, INTERRUPTED, REFUSED
 from dasktop.tui.cli.options import (
     SCREEN,
@@ -146,6 +145,8 @@ def screen(address: str | None, **common: Any) -> None:
                 "dasktop: this terminal cannot show the screen (check TERM, stdin and stderr); printing the tree once:",
                 err=True,
             )
+        from dasktop.tui.cli import snapshot as headless
+
         headless.print_snapshot(options, as_text=True)
         return
     from dasktop.tui.cli import screen as run
@@ -165,6 +166,8 @@ def snapshot(
     address: str | None, watch: float | None, threads: bool, as_text: bool, fail_on: Severity | None, **common: Any
 ) -> None:
     """Print one snapshot as JSON and exit."""
+    from dasktop.tui.cli import snapshot as headless
+
     options = options_from(valid_config(), address, **common)
     if watch is None:
         headless.print_snapshot(options, threads=threads, as_text=as_text, fail_on=fail_on)
@@ -252,6 +255,8 @@ def print_config(**configurable: Any) -> None:
     The output includes descriptions and is a valid config file: copy the lines to change into the
     file that the first line names.
     """
+    from dasktop.tui.cli import snapshot as headless
+
     headless.print_config(user_config().with_options(configurable))
 
 
@@ -290,6 +295,8 @@ def failures(source: str | None, as_json: bool, **common: Any) -> None:
 @click.option("--report", "of_report", is_flag=True, help="Print the schema of a report instead.")
 def schema(of_report: bool) -> None:
     """Print the JSON Schema of a snapshot."""
+    from dasktop.tui.cli import snapshot as headless
+
     headless.print_schema(of_report=of_report)
 
 

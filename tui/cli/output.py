@@ -9,7 +9,6 @@ import click
 from dasktop.collectors.model.snapshot import Snapshot, to_json
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.terminal.abilities import shows_unicode
-from dasktop.tui.view.plain import plain_tree
 
 _STREAMS = (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))
 """In the order of their descriptors, since each takes the lowest free one. Stdout is opened read-only, so that writing
@@ -37,6 +36,8 @@ def stdout_is_writable() -> bool:
 def print_one(snapshot: Snapshot, as_text: bool, thresholds: Thresholds = DEFAULTS) -> None:
     """Print a snapshot to stdout as a line of JSON, or as plain text, cut to the width of a terminal."""
     if as_text:
+        from dasktop.tui.view.plain import plain_tree  # imported late: JSON needs no view
+
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         unicode = shows_unicode(sys.stdout.encoding or "ascii")
         sys.stdout.write(plain_tree(snapshot, width, unicode, thresholds) + "\n")

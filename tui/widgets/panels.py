@@ -12,9 +12,7 @@ from dasktop.tui.draw.glyphs import Glyphs
 from dasktop.tui.draw.piece import Piece
 from dasktop.tui.view.gauges import Pasts
 from dasktop.tui.view.history import History
-from dasktop.tui.view.history_panel import history_panel
 from dasktop.tui.view.panels import PanelName, Panels
-from dasktop.tui.view.work_panel import task_name_at, work_panel
 from dasktop.tui.widgets.header import pasts_of
 from dasktop.tui.widgets.lines import LEFT_BUTTON, Lines
 
@@ -64,6 +62,8 @@ class PanelLines(Lines):
         if event.x >= panels.work:
             self.post_message(self.Chosen("history"))
         else:
+            from dasktop.tui.view.work_panel import task_name_at
+
             self.post_message(self.Chosen("work", task_name_at(snapshot, panels.lines, event.y)))
 
     def lines(self, cells: int) -> list[list[Piece]]:
@@ -73,9 +73,13 @@ class PanelLines(Lines):
         if snapshot is None or not panels.lines:
             return []
         shown = []
-        if panels.work:
+        if panels.work:  # imported late: without work and on a small screen, the start is faster
+            from dasktop.tui.view.work_panel import work_panel
+
             shown.append(work_panel(snapshot, panels.work, panels.lines, glyphs))
         if panels.history:
+            from dasktop.tui.view.history_panel import history_panel
+
             size = panels.history, panels.lines
             shown.append(history_panel(snapshot, self._pasts, *size, glyphs, self._thresholds))
         return [[Piece(glyphs.encode(text), role) for text, role in line] for line in beside(shown)]

@@ -15,7 +15,7 @@ from dasktop.collectors.model.queries import OutputFiles
 from dasktop.collectors.sources.slurm.commands import CommandOutput, Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command, parse_output_files
 from dasktop.collectors.sources.slurm.queue import is_job_id
-from dasktop.collectors.sources.slurm.scripts import batch_script, script_command
+from dasktop.collectors.sources.slurm.script_output import batch_script, script_command
 from dasktop.collectors.text.clean import clean_lines
 
 _UNKNOWN_JOB = re.compile(r"invalid job id", re.IGNORECASE)

@@ -22,14 +22,11 @@ from dasktop.collectors.model.readings import JobScript, QueuedJob
 from dasktop.collectors.sources.health import SourceLog
 from dasktop.collectors.sources.slurm.commands import PERMISSION_ERROR, Commands
 from dasktop.collectors.sources.slurm.output_files import output_files_command
-from dasktop.collectors.sources.slurm.scripts import (
+from dasktop.collectors.sources.slurm.script_output import (
     JobDetails,
     batch_script,
     depends_on_array_task,
-    job_environment,
-    needs_job_details,
     parse_job_details,
-    parse_script,
     script_command,
 )
 from dasktop.collectors.system.backoff import Backoff
@@ -168,9 +165,13 @@ class ScriptReader:
 
     def _parse(self, job: QueuedJob, text: str, details: JobDetails | None) -> JobScript | None:
         """Parse a script. Runs in a thread: a long script takes time, and so may the user database."""
+        from dasktop.collectors.sources.slurm.scripts import job_environment, parse_script  # late: the start is faster
+
         return parse_script(job.job_id, text, job_environment(job, self._home(job.user), text, details))
 
     def _needs_details(self, job: QueuedJob, text: str) -> bool:
+        from dasktop.collectors.sources.slurm.scripts import job_environment, needs_job_details
+
         return needs_job_details(text, job_environment(job, self._home(job.user), text))
 
     def _home(self, user: str | None) -> str | None:

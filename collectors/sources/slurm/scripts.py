@@ -5,45 +5,17 @@ Never guesses: if the address is known only at run time, the scheduler is unknow
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from dasktop.collectors.model.readings import JobScript, QueuedJob
-from dasktop.collectors.sources.slurm.output_files import parse_work_dir
+from dasktop.collectors.sources.slurm.script_output import JobDetails
 from dasktop.collectors.sources.slurm.script_text import directives, values
 from dasktop.collectors.sources.slurm.script_workers import JobEnvironment, Scheduler, WorkerCommand, dask_commands
 from dasktop.collectors.sources.slurm.shell_state import absolute_path
-from dasktop.collectors.sources.slurm.values import whole_number
 from dasktop.collectors.text.clean import clean, clean_or_none
 
 MAX_FOUND = 64
 
-_DIFFERS_BY_TASK = re.compile(r"SLURM_(JOB_?ID|ARRAY_TASK_ID|JOB_NAME)", re.ASCII)
-_TASKS = re.compile(r"^   NumNodes=([0-9]+)(?:-([0-9]+))? .*\bNumTasks=([0-9]+)\b", re.MULTILINE | re.ASCII)
-_TASKS_PER_NODE = re.compile(r"\bNtasksPerN:B:S:C=([0-9]+):|\b(NtasksPerTRES)\b", re.ASCII)
 _MENTIONS_WORKERS = re.compile(r"\bdask[\s-]+worker\b|\bdask_worker\b|\bdask[\s-]+cuda[\s-]+worker\b")
-
-
-class JobDetails(NamedTuple):
-    """What ``scontrol show job`` reports and squeue does not."""
-
-    folder: str | None
-    """The working directory."""
-    tasks: int | None
-    """The number of tasks that ``srun`` starts by default; sbatch's command line overrides ``#SBATCH`` lines."""
-
-
-def script_command(job_id: str) -> tuple[str, ...]:
-    """Return the command that prints a job's script. Its exit status is 0 even if there is none (22.05)."""
-    return ("scontrol", "write", "batch_script", job_id, "-")
-
-
-def batch_script(text: str) -> str | None:
-    """Return the script in scontrol's output, without a login message before it; ``None`` if it is empty.
-
-    sbatch accepts only scripts whose first line begins with ``#!``.
-    """
-    found = re.search(r"^#!", text, re.MULTILINE)
-    return text[found.start() :] if found else text if text.strip() else None
 
 
 def parse_script(job_id: str, text: str, environment: JobEnvironment | None = None) -> JobScript | None:
@@ -122,36 +94,6 @@ def needs_job_details(text: str, environment: JobEnvironment) -> bool:
     variables = {**environment.variables, "SLURM_SUBMIT_DIR": "/folder", "SLURM_NTASKS": "89", "SLURM_NPROCS": "89"}
     other = JobEnvironment(variables, "/folder", 89)
     return parse_script("0", text, environment) != parse_script("0", text, other)
-
-
-def depends_on_array_task(text: str) -> bool:
-    """Return whether the result may differ between the tasks of a job array."""
-    return _DIFFERS_BY_TASK.search(text) is not None
-
-
-def parse_job_details(text: str) -> JobDetails:
-    """Parse a job's working directory and number of tasks from the output of ``scontrol show job``."""
-    return JobDetails(parse_work_dir(text), _tasks(text))
-
-
-def _tasks(text: str) -> int | None:
-    """Return the job's number of tasks; ``None`` if it depends on the number of nodes that the job will get.
-
-    A pending job has a range of nodes (``NumNodes=1-2``), in SLURM 26.05 also with ``sbatch -n 2``. NumTasks is then
-    the requested number, or the number for the fewest nodes: one task per node, or ``--ntasks-per-node`` tasks.
-    """
-    # The last match: a job name with a newline could imitate these lines, and comes first.
-    *_, found = [None, *_TASKS.finditer(text)]
-    if found is None:
-        return None
-    fewest, most, tasks = (whole_number(number) if number else None for number in found.groups())
-    if tasks is None or fewest is None:
-        return None
-    if most is not None and most != fewest:
-        per_node = _TASKS_PER_NODE.search(text, found.end())
-        if tasks <= fewest or per_node is None or per_node[1] != "0":
-            return None
-    return tasks or None
 
 
 def _named(schedulers: Iterable[Scheduler]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -50,13 +50,9 @@ from dasktop.collectors.sources.slurm.nodelist import expand
 from dasktop.collectors.sources.slurm.output_files import parse_output_files, parse_work_dir
 from dasktop.collectors.sources.slurm.partition_lookups import hides_jobs, parse_free_nodes, parse_pending, place_of
 from dasktop.collectors.sources.slurm.reasons import reason_of
+from dasktop.collectors.sources.slurm.script_output import depends_on_array_task, parse_job_details
 from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
-from dasktop.collectors.sources.slurm.scripts import (
-    depends_on_array_task,
-    needs_job_details,
-    parse_job_details,
-    parse_script,
-)
+from dasktop.collectors.sources.slurm.scripts import needs_job_details, parse_script
 from dasktop.collectors.sources.slurm.steps import parse_steps
 from dasktop.collectors.text.clean import clean_lines
 from dasktop.tui.config import file as config_file

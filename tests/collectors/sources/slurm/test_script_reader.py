@@ -6,7 +6,7 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from dasktop.collectors.sources.slurm import script_reader
+from dasktop.collectors.sources.slurm import scripts
 from dasktop.collectors.sources.slurm.script_reader import AT_ONCE, SCRIPTS_PER_POLL, TRIES, ScriptReader
 from dasktop.collectors.sources.slurm.scripts import parse_script
 from dasktop.collectors.system.backoff import LONGEST_PAUSE_SECONDS, Backoff
@@ -155,7 +155,7 @@ async def test_scripts_are_parsed_in_a_thread(clock, monkeypatch):
         threads.append(threading.get_ident())
         return parse_script(*arguments)
 
-    monkeypatch.setattr(script_reader, "parse_script", note)
+    monkeypatch.setattr(scripts, "parse_script", note)
     reader, _, _ = new_reader(clock)
     await reader.read([job(7)])
     assert threads

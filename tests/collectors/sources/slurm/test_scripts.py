@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dasktop.collectors.model.readings import JobScript, QueuedJob
+from dasktop.collectors.sources.slurm.script_output import JobDetails, batch_script, parse_job_details
 from dasktop.collectors.sources.slurm.script_workers import JobEnvironment
-from dasktop.collectors.sources.slurm.scripts import (
-    MAX_FOUND,
-    JobDetails,
-    batch_script,
-    job_environment,
-    needs_job_details,
-    parse_job_details,
-    parse_script,
-)
+from dasktop.collectors.sources.slurm.scripts import MAX_FOUND, job_environment, needs_job_details, parse_script
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "slurm"
 
