@@ -147,7 +147,9 @@ def test_demo_uses_and_saves_no_view_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_slurm", lambda: contextlib.nullcontext(slurm))
     monkeypatch.setattr(demo, "_cluster", lambda *_: contextlib.nullcontext("tcp://127.0.0.1:1"))
     monkeypatch.setattr(demo, "can_show_screen", lambda: True)
-    monkeypatch.setattr(screen, "Sampler", lambda *_: SimpleNamespace(begin=lambda: None, attach=None, request_log=None))
+    monkeypatch.setattr(
+        screen, "Sampler", lambda *_: SimpleNamespace(begin=lambda: None, attach=None, request_log=None)
+    )
     monkeypatch.setattr(screen, "_run", lambda app, config: shown.append((app.first_looks, config)))
     demo.run(file.load(path), as_snapshot=False)
     assert shown == [(ViewSettings(theme="dark"), None)]

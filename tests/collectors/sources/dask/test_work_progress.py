@@ -194,9 +194,7 @@ async def test_agrees_with_a_scheduler_at_random_moments(most_groups: int, monke
                 chance.choice((submit, fan_out, chain, fail, drop, drop))()
                 for _ in range(chance.randrange(30)):
                     await asyncio.sleep(0)
-            await until(
-                lambda: len(witness.keys) > MOMENTS
-            )  # some may arrive after the last moment
+            await until(lambda: len(witness.keys) > MOMENTS)  # some may arrive after the last moment
             witness.compare(read())
             del held_back
 
