@@ -87,7 +87,7 @@ def _idle_seconds(context: RuleContext, *, others_wait: bool) -> float:
 
 
 def _is_idle(context: RuleContext, job: Job) -> bool:
-    if tasks_of(job) != (0, 0) or any(worker.executing is None for worker in workers_of(job)):
+    if job.used.threads_busy or tasks_of(job) != (0, 0) or any(worker.executing is None for worker in workers_of(job)):
         return False
     used, cpus = job.used.cpu_percent, job.allocated.cpus
     return used is None or cpus is None or used < context.thresholds.idle_cpu_percent * cpus

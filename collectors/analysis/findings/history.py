@@ -3,14 +3,15 @@
 Pure: time is the snapshot's. Bounded: old entries, and those of jobs that are gone, are dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Self
 
 from msgspec.structs import replace
 
 from dasktop.collectors.model.job_states import read_state
-from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of, workers_with_jobs
+from dasktop.collectors.model.jobs import has_ended, is_pending, workers_of
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import Finding, Job, Snapshot, Worker
 from dasktop.collectors.model.sources import is_failing
@@ -31,6 +32,7 @@ WorkerKey = tuple[str | None, str]
 """A job id (``None``: outside SLURM) and a worker name: stays the same when a nanny restarts the worker."""
 ProcessKey = tuple[str, int | None]
 """A worker's address and pid: differs after a restart."""
+_process: Callable[[Worker], ProcessKey] = attrgetter("address", "pid")
 
 
 class DepartedWorker(Record, frozen=True, kw_only=True):
@@ -51,8 +53,8 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     first_read_at: datetime | None = None
     """When the scheduler was first read."""
     scheduler_id: str | None = None
-    workers: Mapping[ProcessKey, tuple[str | None, Worker]] = {}
-    """The workers of the latest snapshot in which the scheduler answered, each with its job id."""
+    workers: Mapping[str | None, tuple[Worker, ...]] = {}
+    """The workers of the latest snapshot in which the scheduler answered, by job id; ``None``: outside SLURM."""
     departed: tuple[DepartedWorker, ...] = ()
     """Workers that left and did not come back, the latest last."""
     restarts: Mapping[WorkerKey, tuple[datetime, ...]] = {}
@@ -115,7 +117,7 @@ class FindingHistory(Record, frozen=True, kw_only=True):
 
     def last_workers_of(self, job_id: str) -> tuple[Worker, ...]:
         """Return the workers that were in this job when the scheduler last answered."""
-        return tuple(worker for worker_job_id, worker in self.workers.values() if worker_job_id == job_id)
+        return self.workers.get(job_id, ())
 
     def _is_break(self, gap: float) -> bool:
         usual = INTERVALS_FOR_A_BREAK * (self.interval_seconds or gap)
@@ -145,18 +147,21 @@ class FindingHistory(Record, frozen=True, kw_only=True):
     def _after_dask(self, snapshot: Snapshot) -> Self:
         now, oldest = snapshot.taken_at, snapshot.taken_at - timedelta(seconds=MEMORY_SECONDS)
         is_same_scheduler = snapshot.cluster.scheduler_id == self.scheduler_id
-        workers = {
-            (worker.address, worker.pid): (job.job_id if job is not None else None, worker)
-            for job, worker in workers_with_jobs(snapshot)
-        }
+        workers = _workers_by_job(snapshot)
         before = self.workers if is_same_scheduler else {}
+        # Most jobs have the workers that they had.
+        differing = [
+            job_id for job_id in {**before, **workers} if not _has_same(before.get(job_id), workers.get(job_id))
+        ]
+        earlier = _by_process(before, differing)
+        current = _by_process(workers, differing)
         left = [
             DepartedWorker(worker=worker, job_id=job_id, at=now)
-            for process, (job_id, worker) in before.items()
-            if process not in workers
+            for process, (job_id, worker) in earlier.items()
+            if process not in current
         ]
         departed = [old for old in (*(self.departed if is_same_scheduler else ()), *left) if old.at > oldest]
-        arrived = {(workers[process][0], workers[process][1].name) for process in workers.keys() - before.keys()}
+        arrived = {(job_id, worker.name) for process, (job_id, worker) in current.items() if process not in earlier}
         returned = arrived & {(old.job_id, old.worker.name) for old in departed} if departed else set()
         restarts = {
             key: kept
@@ -188,6 +193,27 @@ def dask_read_at(snapshot: Snapshot) -> datetime | None:
     """Return when the scheduler was read for this snapshot, by this host's clock."""
     age_seconds = next((source.age_seconds for source in snapshot.sources if source.name == "dask"), None)
     return None if age_seconds is None else snapshot.taken_at - timedelta(seconds=age_seconds)
+
+
+def _workers_by_job(snapshot: Snapshot) -> dict[str | None, tuple[Worker, ...]]:
+    found: dict[str | None, tuple[Worker, ...]] = {
+        job.job_id: workers for job in snapshot.jobs if (workers := workers_of(job))
+    }
+    return found | {None: snapshot.unplaced_workers} if snapshot.unplaced_workers else found
+
+
+def _has_same(before: Sequence[Worker] | None, now: Sequence[Worker] | None) -> bool:
+    """Return whether these are the same processes; often even the same records."""
+    if before is now:
+        return True
+    return before is not None and now is not None and list(map(_process, before)) == list(map(_process, now))
+
+
+def _by_process(
+    workers: Mapping[str | None, Sequence[Worker]], job_ids: Iterable[str | None]
+) -> dict[ProcessKey, tuple[str | None, Worker]]:
+    """Return the workers of these jobs, each with its job id."""
+    return {_process(worker): (job_id, worker) for job_id in job_ids for worker in workers.get(job_id, ())}
 
 
 def _count_workers(job: Job) -> int:

@@ -7,6 +7,7 @@ from dasktop.collectors.analysis.findings.phrases import job_name, rounded_perce
 from dasktop.collectors.analysis.findings.rule import PendingFinding, RuleContext, rule
 from dasktop.collectors.model.jobs import MOST_NANNY_BYTES, other_memory_bytes, workers_of
 from dasktop.collectors.model.snapshot import Job, Worker
+from dasktop.collectors.model.sums import sum_if_all_known
 from dasktop.collectors.text.format import counted, plain_size
 
 HYSTERESIS_PERCENT = 5.0
@@ -73,11 +74,13 @@ def threads_undersubscribed(context: RuleContext) -> Iterator[PendingFinding]:
     """Yield jobs with too few worker threads for their CPUs, where tasks do not use several CPUs each either."""
     for job in context.running:
         workers, cpus = workers_of(job), job.allocated.cpus
-        threads = _threads(job) if all(worker.nthreads is not None for worker in workers) else None
-        if not cpus or not threads or job.allocated.gpus or len(workers) < (job.workers_expected or 0):
-            continue
         share = context.thresholds.threads_undersubscribed_percent
-        if 100 * threads >= share * cpus or (job.used.cpu_percent or 0.0) >= share * cpus:
+        if not cpus or (job.used.cpu_percent or 0.0) >= share * cpus:
+            continue
+        threads = sum_if_all_known(worker.nthreads for worker in workers)
+        if not threads or 100 * threads >= share * cpus:
+            continue
+        if job.allocated.gpus or len(workers) < (job.workers_expected or 0):
             continue
         yield PendingFinding(
             severity="info",

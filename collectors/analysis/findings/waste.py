@@ -83,9 +83,10 @@ def _most_used(context: RuleContext, job: Job) -> int | None:
         return None
     sampled = sum_if_all_known(task.max_rss_bytes for task in job.tasks)
     seen_seconds = context.seconds_since(context.history.first_read_at) or 0.0
-    if (sampled is None and seen_seconds < least_seconds) or any(worker.spilled_bytes for worker in workers):
+    if sampled is None and seen_seconds < least_seconds:
         return None
     most = max(sampled or 0, context.history.most_memory.get(job.job_id, 0))
     if not most or granted - most < LEAST_UNUSED_BYTES:
         return None
-    return most if 100 * most <= context.thresholds.memory_unused_percent * granted else None
+    is_little = 100 * most <= context.thresholds.memory_unused_percent * granted
+    return most if is_little and not any(worker.spilled_bytes for worker in workers) else None
