@@ -10,7 +10,7 @@ import re
 import signal
 from collections.abc import Callable
 from functools import cache, cached_property
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec.structs import replace
 
@@ -280,7 +280,7 @@ class Redactor:
         self._names = Pseudonyms()
         self._text = TextRedactor(self._names)
         self._is_learning = False
-        self._fields_of: dict[type[Record], tuple[tuple[str, str, Rule], ...]] = {}
+        self._fields_of: dict[bool, dict[type[Record], tuple[tuple[str, str, Rule], ...]]] = {False: {}, True: {}}
         if user:
             self._names.named("user", user)
         if host:
@@ -300,10 +300,14 @@ class Redactor:
     @cached_property
     def _rules(self) -> dict[str, Rule]:
         names = self._names
-        host, address, worker = map(_remembering, (names.host, names.address, names.worker))
-        of_workers = {"worker": worker, "address": address, "job_id": names.job_id}
+        host, address, worker, job_id = map(_remembering, (names.host, names.address, names.worker, names.job_id))
+
+        def named(kind: str) -> Rule:
+            return _remembering(lambda text: names.named(kind, text))
+
+        of_workers = {"worker": worker, "address": address, "job_id": job_id}
         return {
-            **dict.fromkeys(_KEPT, lambda text: text),
+            **dict.fromkeys(_KEPT, _kept),
             **{f"{record}.{field}": rule for record in _ON_WORKERS for field, rule in of_workers.items()},
             **dict.fromkeys(_WITH_TASK_NAME, names.task_name),
             **dict.fromkeys(_WITH_KEY, names.task_key),
@@ -311,35 +315,35 @@ class Redactor:
             "Owner.name": worker,
             "Owner.host": host,
             "Owner.job_ids": worker,
-            "Owner.job_ids values": names.job_id,
+            "Owner.job_ids values": job_id,
             "Cluster.scheduler_id": names.scheduler_id,
-            "Job.job_id": names.job_id,
-            "Job.array_job_id": names.job_id,
-            "Job.het_job_id": names.job_id,
-            "Finding.job_id": names.job_id,
-            "Finding.job_ids": names.job_id,
+            "Job.job_id": job_id,
+            "Job.array_job_id": job_id,
+            "Job.het_job_id": job_id,
+            "Finding.job_id": job_id,
+            "Finding.job_ids": job_id,
             "Worker.name": worker,
             "Worker.address": address,
             "Worker.host": host,
-            "Worker.inherited_job_id": names.job_id,
+            "Worker.inherited_job_id": job_id,
             "Worker.file_system": lambda text: text if text in _FILE_SYSTEMS else names.of("word", text),
             "Task.node": host,
             "Failure.node": host,
             "Attempt.node": host,
             "WorkerEvent.node": host,
             "Thread.name": names.thread,
-            "Job.name": names.job,
-            "Job.user": lambda text: names.named("user", text),
-            "Fate.cancelled_by": lambda text: names.named("user", text),
-            "Job.account": lambda text: names.named("account", text),
-            "Job.partition": lambda text: names.named("partition", text),
-            "Job.qos": lambda text: names.named("qos", text),
+            "Job.name": _remembering(names.job),
+            "Job.user": named("user"),
+            "Fate.cancelled_by": named("user"),
+            "Job.account": named("account"),
+            "Job.partition": named("partition"),
+            "Job.qos": named("qos"),
             "Job.nodes": host,
             "Job.required_nodes": host,
             "Job.excluded_nodes": host,
             "Job.planned_nodes": host,
-            "Job.reservation": lambda text: names.named("reservation", text),
-            "Job.required_features": lambda text: names.named("feature", text),
+            "Job.reservation": named("reservation"),
+            "Job.required_features": named("feature"),
             "Finding.worker": worker,
             "Finding.workers": worker,
             "Job.state": self._term,
@@ -353,7 +357,7 @@ class Redactor:
             "Computation.code": names.source_line,
             "Failure.traceback": self._traceback_line,
             "TaskActivity.activity": lambda text: text if text in _ACTIVITIES else names.of("word", text),
-            "UnrunnableTask.resources": lambda text: names.named("resource", text),
+            "UnrunnableTask.resources": named("resource"),
             "UnrunnableTask.workers": worker,
             "UnrunnableTask.hosts": host,
         }
@@ -390,11 +394,13 @@ class Redactor:
         return replace(record, **new) if new and not self._is_learning else record
 
     def _fields(self, kind: type[Record]) -> tuple[tuple[str, str, Rule], ...]:
-        """Return the fields that may hold text, each with its place and the rule for a text there."""
-        found = self._fields_of.get(kind)
+        """Return the fields to look at, each with its place and the rule for a text there."""
+        found = self._fields_of[self._is_learning].get(kind)
         if found is None:
-            found = self._fields_of[kind] = tuple(
-                (name, place, self._rules.get(place, self._free)) for name, place in _fields_with_text(kind)
+            skipped = (_kept, self._free, self._term) if self._is_learning else (_kept,)  # these add no name
+            fields = ((field, self._rules.get(field.place, self._free)) for field in _fields_with_text(kind))
+            found = self._fields_of[self._is_learning][kind] = tuple(
+                (field.name, field.place, rule) for field, rule in fields if field.has_records or rule not in skipped
             )
         return found
 
@@ -410,6 +416,10 @@ class Redactor:
         return value
 
 
+def _kept(text: str) -> str:
+    return text
+
+
 def _remembering(rule: Rule) -> Rule:
     """Return a rule that is applied once to each text: each snapshot has the same names, several times."""
     done: dict[str, str] = {}
@@ -423,10 +433,27 @@ def _remembering(rule: Rule) -> Rule:
     return remembered
 
 
+class _Field(NamedTuple):
+    """A field that may hold text at any depth."""
+
+    name: str
+    place: str
+    """``Job.name``."""
+    has_records: bool
+    """Whether it holds records, whose own fields have rules."""
+
+
 @cache
-def _fields_with_text(kind: type[Record]) -> tuple[tuple[str, str], ...]:
-    """Return the fields that may hold text at any depth, each with its place (``Job.name``)."""
-    return tuple((name, f"{kind.__name__}.{name}") for name, held in get_type_hints(kind).items() if _may_be_text(held))
+def _fields_with_text(kind: type[Record]) -> tuple[_Field, ...]:
+    return tuple(
+        _Field(name, f"{kind.__name__}.{name}", _may_be_record(held))
+        for name, held in get_type_hints(kind).items()
+        if _may_be_text(held)
+    )
+
+
+def _may_be_record(held: Any) -> bool:
+    return (isinstance(held, type) and issubclass(held, Record)) or any(map(_may_be_record, get_args(held)))
 
 
 def _may_be_text(held: Any) -> bool:
