@@ -62,6 +62,10 @@ DISTRIBUTED_NAMES = {
         "times of a task name are read without copying all of them (`compute_and_transfer_seconds`)",
         "reading the work takes longer",
     ),
+    "distributed.scheduler.WorkerState._has_what": (
+        "results that a worker stores are counted without a call for each worker (`stored_counts`)",
+        "a reading takes longer",
+    ),
     "distributed.node.ServerNode._deque_handler": (
         "the names of workers that left before dasktop attached are found in the scheduler's log (`logged_workers`)",
         "these workers have no name and no job",
@@ -142,6 +146,14 @@ def compute_and_transfer_seconds(prefix: Any) -> tuple[Any, Any]:
         seconds = prefix.all_durations
         return seconds.get("compute", 0), seconds.get("transfer", 0)
     return micro.get("compute", 0) / 1e6, micro.get("transfer", 0) / 1e6
+
+
+def stored_counts(workers: list[Any]) -> list[int]:
+    """Return how many results each worker stores."""
+    try:
+        return [len(worker._has_what) for worker in workers]
+    except AttributeError:
+        return [len(worker.has_what) for worker in workers]
 
 
 def logged_workers(scheduler: Any, addresses: set[Any]) -> dict[Any, Any]:

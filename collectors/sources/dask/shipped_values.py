@@ -27,8 +27,8 @@ def plain(value: Any) -> Any:
 
 def text(value: Any, longest: int = LONGEST_TEXT) -> Any:
     """Return the value as text that msgpack can encode, truncated to so many characters; None stays None."""
-    if value is None:
-        return None
+    if value is None or (type(value) is str and len(value) <= longest and value.isascii()):
+        return value  # a shortcut: there may be thousands
     try:
         value = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     except Exception:  # noqa: BLE001 - the object may be of any class of the user's

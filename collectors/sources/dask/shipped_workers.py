@@ -13,14 +13,16 @@ import operator
 import time
 from typing import Any
 
+from dasktop.collectors.sources.dask.shipped_distributed_private import stored_counts
 from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
 
 # One column for each, of values that never change while a worker is registered.
 REGISTERED_FIELDS = ("address", "name", "pid", "has_nanny", "nthreads", "memory_limit", "versions")
-# One column for each, of what comes with heartbeats only; for the workers that `places` lists.
-HEARTBEAT_FIELDS = ("memory", "spilled_from", "spilled", "cpu", "executing", "last_seen", "transfers")
+# One column for each, of what comes with heartbeats only; for the workers that `places` lists. `nbytes`, which the
+# scheduler counts at any time, is among them, since it is compared with `memory`.
+HEARTBEAT_FIELDS = ("memory", "nbytes", "spilled_from", "spilled", "cpu", "executing", "last_seen", "transfers")
 # One column for each, of what the scheduler changes at any time; always for all workers.
-CURRENT_FIELDS = ("processing", "stored", "nbytes")
+CURRENT_FIELDS = ("processing", "stored")
 # The transfers of a worker are a list in this order.
 TRANSFER_FIELDS = (
     "incoming_bytes",
@@ -109,6 +111,7 @@ def heartbeat_columns(workers: list[Any]) -> list[list[Any]]:
     spilled = [one.get("spilled_bytes") or one.get("spilled_nbytes") or NOTHING_SPILLED for one in metrics]
     return [
         [one.get("memory") for one in metrics],
+        sizes_column(workers),
         [one["memory"] for one in spilled],
         [one["disk"] for one in spilled],
         [one.get("cpu") for one in metrics],
@@ -136,10 +139,13 @@ def transfers_or_none(metric: Any) -> Any:
 
 def current_columns(workers: list[Any]) -> list[list[Any]]:
     """Return what changes at any time, in the order of CURRENT_FIELDS."""
-    nbytes = [worker.nbytes for worker in workers]
-    if not are_encodable(nbytes):
-        nbytes = list(map(plain, nbytes))
-    return [[len(worker.processing) for worker in workers], [len(worker.has_what) for worker in workers], nbytes]
+    return [[len(worker.processing) for worker in workers], stored_counts(workers)]
+
+
+def sizes_column(workers: list[Any]) -> list[Any]:
+    """Return how many bytes of results each worker holds, as dask counts them."""
+    sizes = [worker.nbytes for worker in workers]
+    return sizes if are_encodable(sizes) else list(map(plain, sizes))
 
 
 def are_encodable(sizes: list[Any]) -> bool:

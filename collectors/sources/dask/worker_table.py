@@ -49,8 +49,7 @@ class _Heartbeat(NamedTuple):
     """What came with the last heartbeat of a worker."""
 
     memory_bytes: int | None = None
-    spilled_from_bytes: int | None = None
-    """How much of dask's own count of bytes was spilled."""
+    managed_bytes: int | None = None
     spilled_bytes: int | None = None
     cpu_percent: float | None = None
     executing: int | None = None
@@ -73,7 +72,7 @@ class WorkerTable:
         self.registered: tuple[_Registered | None, ...] = ()
         """The same object as long as the same workers are registered."""
         self._heartbeats: list[_Heartbeat] = []
-        self._current: tuple[tuple[Any, ...], ...] = ((), (), ())
+        self._current: tuple[tuple[Any, ...], ...] = ((), ())
         self._statuses: dict[int, str | None] = {}
         self._late: frozenset[int] = frozenset()
         self._workers: list[Worker | None] = []
@@ -169,7 +168,7 @@ class WorkerTable:
         registered, heartbeat = self.registered[place], self._heartbeats[place]
         if registered is None:
             return None
-        processing, stored, nbytes = (as_int(column[place]) for column in self._current)
+        processing, stored = (as_int(column[place]) for column in self._current)
         executing = heartbeat.executing
         if executing is not None and processing is not None:
             executing = min(executing, processing)  # tasks that have ended since the heartbeat are not in `processing`
@@ -186,8 +185,7 @@ class WorkerTable:
             nthreads=registered.nthreads,
             memory_limit_bytes=registered.memory_limit_bytes,
             memory_bytes=heartbeat.memory_bytes,
-            # As WorkerState.memory has it; negative if the two are from different times.
-            managed_bytes=None if nbytes is None else max(0, nbytes - (heartbeat.spilled_from_bytes or 0)),
+            managed_bytes=heartbeat.managed_bytes,
             spilled_bytes=heartbeat.spilled_bytes,
             cpu_percent=heartbeat.cpu_percent,
             executing=executing,
@@ -250,11 +248,12 @@ def _versions(pair: Sequence[object]) -> tuple[str | None, str | None]:
 
 
 def _heartbeat(row: Sequence[Any], before: _Heartbeat) -> _Heartbeat:
-    memory, spilled_from, spilled, cpu, executing, at, transfers = row
-    sent = as_tuple(transfers)
+    memory, nbytes, spilled_from, spilled, cpu, executing, at, transfers = row
+    sent, size = as_tuple(transfers), as_int(nbytes)
     return _Heartbeat(
         memory_bytes=as_int(memory),
-        spilled_from_bytes=as_int(spilled_from),
+        # As WorkerState.memory has it; negative if the two are from different times.
+        managed_bytes=None if size is None else max(0, size - (as_int(spilled_from) or 0)),
         spilled_bytes=as_int(spilled),
         cpu_percent=as_number(cpu),
         executing=as_int(executing),
