@@ -73,8 +73,8 @@ class DaskCollector:
         self._connection: Connection | None = None
         self._installed_over: Connection | None = None
         self._refused_by: str | None = None
-        self._was_refused = False
-        """Whether the scheduler has just refused, and its id is still to be read."""
+        self._refused_over: Connection | None = None
+        """The connection over which the scheduler has just refused, while its id is still to be read."""
         self._events = WorkerEvents()
         self._work = WorkReader(time.monotonic)
         self._worker_table = WorkerTable()
@@ -217,13 +217,13 @@ class DaskCollector:
             return reading
         reading = await read_identity(connection, self._timeout_seconds)
         scheduler_id = reading.cluster.scheduler_id
-        if self._was_refused and scheduler_id and self.refusal:
-            note_refusal(scheduler_id, self.refusal)
-        self._was_refused = False
-        if self._probe and self._refused_by not in (None, scheduler_id):
-            self.refusal = self._refused_by = None  # this is another scheduler; the next reading tries again
-        elif self._probe:
+        if self._refused_over is connection:
             self._refused_by = scheduler_id
+            if scheduler_id and self.refusal:
+                note_refusal(scheduler_id, self.refusal)
+        elif self._probe and self._refused_by != scheduler_id:
+            self.refusal = self._refused_by = None  # this is another scheduler; the next reading tries again
+        self._refused_over = None
         return reading
 
     async def _read_by_handler(self, connection: Connection) -> SchedulerReading | None:
@@ -241,7 +241,7 @@ class DaskCollector:
                 await self._install(connection)
                 answer = await connection.call(READING, self._timeout_seconds, **request)
         except RemoteError as error:
-            self.refusal, self._was_refused = str(error), True
+            self.refusal, self._refused_over = str(error), connection
             return None
         if isinstance(answer, dict) and "error" not in answer:
             return decode(answer, self._worker_table)
