@@ -7,6 +7,7 @@ import sys
 import msgspec
 
 from tests.benchmarks.__main__ import NAMES, TINY
+from tests.benchmarks.bench_growth import SIZES, UNITS
 from tests.benchmarks.row import Row
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -17,6 +18,7 @@ EXPECTED = {
     *("snapshot-folded", "snapshot-sorted", "snapshot-filtered", "snapshot-flat-sorted"),
     *("key-41000-rows", "key-41000-rows-growth", "key-50000-workers"),
     *("day-size", "day-opening", "day-seek", "day-report"),
+    *(f"{name}-{size}" for name in UNITS for size in SIZES),
 }
 
 

@@ -7,8 +7,8 @@ from importlib import import_module
 
 USUAL = ("poll", "work", "threads", "sampler", "analysis", "slurm", "screen", "start", "recording", "live")
 """Each is the module ``bench_NAME``; they run in this order. ``live`` takes three minutes."""
-NAMES = (*USUAL, "day")
-"""``day`` takes several minutes, and runs only if it is named."""
+NAMES = (*USUAL, "day", "growth")
+"""The last two take several minutes, and run only if they are named."""
 TINY = "--tiny"
 
 

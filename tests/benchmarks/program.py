@@ -70,6 +70,11 @@ class Screen:
         times = self._status.cpu_times()
         return float(times.user + times.system)
 
+    @property
+    def memory_bytes(self) -> int:
+        """Its resident memory."""
+        return int(self._status.memory_info().rss)
+
     def __enter__(self) -> Self:
         return self
 

@@ -291,6 +291,9 @@ async def serve(options: Options) -> None:
 
         scheduler.rpc.connect, scheduler.rpc.reuse = connect_to, reuse_one
         sent = count_bytes()
+        # Its own periodic work, such as work stealing, would be measured as if dasktop had caused it.
+        for periodic in scheduler.periodic_callbacks.values():
+            periodic.stop()
 
         def advance(comm: Any = None, span: float = 0.0) -> str:
             workers.advance(span)
