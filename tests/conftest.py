@@ -3,6 +3,7 @@
 No test can submit, change or cancel anything on a SLURM that it did not start, unless ``--site-slurm`` is given.
 """
 
+import fcntl
 import gc
 import os
 import sys
@@ -66,6 +67,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def is_controller(config: pytest.Config) -> bool:
     """Return whether this process only distributes tests to pytest-xdist workers, which inherit its environment."""
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Let pytest-xdist workers collect in turn: the first compiles all modules, and the others read the bytecode."""
+    folder = os.open(session.config.rootpath, os.O_RDONLY)
+    try:
+        if not is_controller(session.config):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        return (yield)
+    finally:
+        os.close(folder)  # also unlocks it
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects by marks
