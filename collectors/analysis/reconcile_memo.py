@@ -41,7 +41,9 @@ class ReconcileMemo:
         self._found: list[PlacedWorker | Worker] = []
         """By reading; those in no known job are not `PlacedWorker`."""
         self._members: Mapping[str | None, Sequence[int]] = {}
-        """The readings of each job, and of no known job, without others of the same workers."""
+        """The readings of each job, and of no known job; of several of one worker, the first."""
+        self._has_twins = False
+        """Whether there are several readings of one worker."""
         self._contents: dict[str, _JobMemo] = {}
         self.placed: dict[str, Sequence[PlacedWorker]] = {}
         """The workers of each job. Replaced where one of them changed."""
@@ -63,7 +65,7 @@ class ReconcileMemo:
 
     def _place_changed(self, readings: Sequence[WorkerReading]) -> bool:
         """Place the workers with a new reading; return whether that suffices: the same ones are in the same jobs."""
-        if len(readings) != len(self._readings):
+        if len(readings) != len(self._readings) or self._has_twins:
             return False
         changed: set[str | None] = set()
         for number, (before, reading) in enumerate(zip(self._readings, readings, strict=True)):
@@ -81,6 +83,7 @@ class ReconcileMemo:
     def _place_all(self, readings: Sequence[WorkerReading]) -> None:
         self._found = [self._find(reading) for reading in readings]
         numbers = {readings[number].worker.address: number for number in reversed(range(len(readings)))}
+        self._has_twins = len(numbers) < len(readings)
         members: dict[str | None, list[int]] = defaultdict(list)
         for number in numbers.values():
             members[_job_id(self._found[number])].append(number)
@@ -95,7 +98,7 @@ class ReconcileMemo:
         return self._placer.place(reading, verified) or unplaced_worker(reading.worker, verified)
 
     def _collect(self, job_id: str | None) -> None:
-        found = [self._found[number] for number in self._members.get(job_id, ())]
+        found = [self._found[number] for number in self._members[job_id]]
         if job_id is None:
             self.unplaced = [one for one in found if isinstance(one, Worker)]
         else:
