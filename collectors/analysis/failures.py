@@ -93,13 +93,12 @@ def unexpected_ends(snapshot: Snapshot) -> tuple[WorkerEvent, ...]:
 
     Without the workers of jobs that dasktop or the cluster object released, unless that cost tasks or results.
     """
+    removed = [one for one in snapshot.worker_events or () if one.kind == "removed" and one.reason != "expected"]
+    if not removed:
+        return ()
     fates = ((job.job_id, job.fate) for job in snapshot.jobs)
     released = {job_id for job_id, fate in fates if fate is not None and fate.released_by is not None}
-    return tuple(
-        one
-        for one in snapshot.worker_events or ()
-        if one.kind == "removed" and one.reason != "expected" and not _is_released(one, released)
-    )
+    return tuple(one for one in removed if not _is_released(one, released))
 
 
 def _is_released(end: WorkerEvent, released: Collection[str]) -> bool:

@@ -1,6 +1,6 @@
 """Decides what the tree shows: rows, order, folds, marks and selection. Draws nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -140,9 +140,11 @@ class TreeController:
         self._folds.adapt(self._snapshot, self.table.size.height + self._spare_lines())
         filtered = apply_view(self._snapshot, self.view)
         rows = self._rows(filtered)
-        if len(_unfolded_workers(rows)) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():
+        unfolded = self._shown_unfolded(rows)
+        if len(unfolded) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():
             self._status.announce("too many workers to read all threads; threads are folded", "waiting")
             rows = self._rows(filtered)
+            unfolded = self._shown_unfolded(rows)
         pattern = self.view.pattern
         message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
         self.filter_line.show_count(hit_words(filtered, self._snapshot, is_flat=self.view.is_flat) if pattern else "")
@@ -150,7 +152,7 @@ class TreeController:
         times = TaskTimes.of(self._snapshot.work, self._thresholds, self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
         self._scroll_to_unfolded()
-        self._unfolded_workers = _unfolded_workers(rows)
+        self._unfolded_workers = unfolded
         self._watch_threads()
         self._follow()
 
@@ -158,13 +160,20 @@ class TreeController:
         """Have the threads of the unfolded workers read, and often those of the workers that are in sight."""
         looked_at = self._looked_at()
         in_details = {looked_at} if looked_at else set()
-        rows = self.table.rows_in_sight
-        in_sight = {row.worker.address for row in rows if isinstance(row, WorkerRow | ThreadRow | IdleRow | AskingRow)}
         watched = self._unfolded_workers | in_details
+        rows = self.table.rows_in_sight if self._unfolded_workers else ()
+        in_sight = {row.worker.address for row in rows if isinstance(row, WorkerRow | ThreadRow | IdleRow | AskingRow)}
         hidden = watched - in_sight - in_details
         if (watched, hidden) != (self._watched, self._hidden):
             self._watched, self._hidden = watched, hidden
             self._feed.watch_threads(watched, hidden)
+
+    def _shown_unfolded(self, rows: RowList) -> frozenset[str]:
+        """Return the addresses of the workers whose threads are shown."""
+        if not (may_be_unfolded := self._folds.unfolded_workers) and may_be_unfolded is not None:
+            return frozenset()
+        shown = rows.not_folded_workers()
+        return frozenset(row.worker.address for row in shown if row.unfolded and isinstance(row, WorkerRow))
 
     def _rows(self, filtered: FilteredSnapshot) -> RowList:
         context, folds = filtered.context, self._folds
@@ -174,27 +183,32 @@ class TreeController:
 
         def unfolds_by_default(key: Key) -> bool:
             """Return whether a row unfolds by default because a filter is active: groups do."""
-            return bool(self.view.pattern) and (key in (EARLIER, LEFT, OTHERS, OUTSIDE) or key[0] == "array")
+            return key in (EARLIER, LEFT, OTHERS, OUTSIDE) or key[0] == "array"
 
-        return self._rows_of(filtered, is_unfolded, folds_workers=not folds.unfolds_workers)
+        asked = is_unfolded if self.view.pattern else folds.is_unfolded
+        return self._rows_of(filtered, asked, folds.unfolded_workers)
 
     def _rows_of(
-        self, filtered: FilteredSnapshot, is_unfolded: Callable[[Key], bool], *, folds_workers: bool = False
+        self,
+        filtered: FilteredSnapshot,
+        is_unfolded: Callable[[Key], bool],
+        unfolded_workers: Collection[str] | None,
     ) -> RowList:
-        whole = {job.job_id: job for job in self._snapshot.jobs} if self._snapshot is not None else {}
+        unfiltered = self._snapshot if self.view.pattern else None
+        whole = {job.job_id: job for job in unfiltered.jobs} if unfiltered is not None else {}
         rows = visible_rows(
             filtered.snapshot,
             is_unfolded,
-            has_task_rows=lambda job: shows_tasks(whole.get(job.job_id, job)),
+            has_task_rows=(lambda job: shows_tasks(whole.get(job.job_id, job))) if whole else shows_tasks,
             is_flat=self.view.is_flat,
             flat_order=flat_order(self.view),
             keeps_order=self.view.sort is not None,
             thresholds=self._thresholds,
-            folds_workers=folds_workers,
+            unfolded_workers=unfolded_workers,
         )
-        if self._snapshot is None or not self.view.pattern:
-            return rows
-        return rows.with_others(with_whole_figures(rows.not_folded_workers(), self._snapshot))
+        return (
+            rows if unfiltered is None else rows.with_others(with_whole_figures(rows.not_folded_workers(), unfiltered))
+        )
 
     # -- view
 
@@ -274,7 +288,8 @@ class TreeController:
         """Unfold all jobs or, if all are unfolded, fold them."""
         if self._snapshot is not None:
             rows = self._rows(apply_view(self._snapshot, self.view))
-            top = (row for row in rows if isinstance(row, JobRow) and row.depth == 0)
+            others = rows.not_folded_workers()
+            top = (row for row in others if isinstance(row, JobRow) and row.depth == 0)
             self._folds.choose_all(any(row.unfolded is False for row in top))
             self.show_rows()
 
@@ -336,7 +351,7 @@ class TreeController:
             self._app.bell()
             return
         findings = self._snapshot.findings
-        rows = self._rows_of(apply_view(self._snapshot, self.view), lambda _: True)
+        rows = self._rows_of(apply_view(self._snapshot, self.view), lambda _: True, self._folds.unfolded_workers)
         places = places_of(findings, rows)
         if not places:
             self._app.bell()
@@ -372,7 +387,7 @@ class TreeController:
         if self._snapshot is None:
             return False
         for view in (self.view, self.view._replace(pattern="")):
-            places = places_in(self._rows_of(apply_view(self._snapshot, view), lambda _: True))
+            places = places_in(self._rows_of(apply_view(self._snapshot, view), lambda _: True, ()))
             if not places:
                 continue
             if view != self.view:
@@ -401,7 +416,8 @@ class TreeController:
 
     def unmark_ended_jobs(self, snapshot: Snapshot) -> None:
         """Remove the marks of jobs that have ended."""
-        self.mark(self.marked & {job.job_id for job in snapshot.jobs if not has_ended(job)})
+        if self.marked:
+            self.mark(self.marked & {job.job_id for job in snapshot.jobs if not has_ended(job)})
 
     def toggle_mark(self) -> None:
         """Mark or unmark the job of the selected row, and select the next row."""
@@ -415,9 +431,3 @@ class TreeController:
         """The marked jobs or, if there are none, the job of the selected row."""
         selected = self.table.selected_job_id
         return sorted(self.marked) or ([selected] if selected is not None else [])
-
-
-def _unfolded_workers(rows: RowList) -> frozenset[str]:
-    """Return the addresses of the workers whose threads are shown."""
-    shown = rows.not_folded_workers()
-    return frozenset(row.worker.address for row in shown if row.unfolded and isinstance(row, WorkerRow))

@@ -14,9 +14,6 @@ from dasktop.tui.view.visible_rows import shows_tasks, split_earlier, split_jobs
 JOBS, TASKS, WORKERS, THREADS = range(1, 5)
 """The levels of the tree."""
 
-_SHOWN_BELOW = {"job": TASKS, "outside": WORKERS}
-"""The level of the rows below a row of this kind."""
-
 
 class Folds:
     """The state of all folds."""
@@ -26,7 +23,7 @@ class Folds:
         self._chosen: dict[Key, bool] = {}
         self._level = WORKERS
         self._is_frozen = False
-        self._without_tasks: frozenset[Key] = frozenset()
+        self._without_tasks: frozenset[str] = frozenset()
 
     def is_unfolded(self, key: Key, *, by_default: bool = False) -> bool:
         """Return whether the rows below this row are shown."""
@@ -37,14 +34,16 @@ class Folds:
             return by_default or self._level == THREADS
         if key[0] == "task":  # unfolding a single job shows its workers, too
             return by_default or self._level != TASKS
-        shown_below = WORKERS if key in self._without_tasks else _SHOWN_BELOW.get(str(key[0]), THREADS + 1)
-        return by_default or shown_below <= self._level
+        if key[0] == "job":
+            return by_default or (WORKERS if key[1] in self._without_tasks else TASKS) <= self._level
+        return by_default or (key[0] == "outside" and self._level >= WORKERS)
 
     @property
-    def unfolds_workers(self) -> bool:
-        """Whether the threads of any worker may be shown."""
-        chosen = self._chosen.items()
-        return self._level == THREADS or any(unfolded and key[0] == "worker" for key, unfolded in chosen)
+    def unfolded_workers(self) -> frozenset[str] | None:
+        """The addresses of the only workers that may be unfolded; ``None``: any may be."""
+        if self._level == THREADS:
+            return None
+        return frozenset(str(key[1]) for key, unfolded in self._chosen.items() if unfolded and key[0] == "worker")
 
     def choose(self, key: Key, unfolded: bool) -> None:
         """Fold or unfold one row."""
@@ -79,7 +78,7 @@ class Folds:
         snapshot
             Unfiltered.
         """
-        self._without_tasks = frozenset(("job", job.job_id) for job in snapshot.jobs if not shows_tasks(job))
+        self._without_tasks = frozenset(job.job_id for job in snapshot.jobs if not shows_tasks(job))
         if not self._is_frozen:
             self._level = WORKERS if _fits(lines, snapshot, self._thresholds) else JOBS
 

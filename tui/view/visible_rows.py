@@ -1,15 +1,17 @@
 """Makes the list of tree rows from a snapshot and the folds. Rows below a folded one are not made. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
-from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of
+from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker, WorkerEvent
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.view.left_workers import left_workers
-from dasktop.tui.view.row_list import FlatWorkers, FoldedWorkers, RowList
+from dasktop.tui.view.row_list import FlatWorkers, FoldedWorkers, JobRun, RowList
 from dasktop.tui.view.rows import (
     EARLIER,
     LEFT,
@@ -50,7 +52,7 @@ def visible_rows(
     keeps_order: bool = False,
     thresholds: Thresholds = DEFAULTS,
     has_task_rows: Callable[[Job], bool] = shows_tasks,
-    folds_workers: bool = False,
+    unfolded_workers: Collection[str] | None = None,
 ) -> RowList:
     """Return the rows in display order.
 
@@ -72,28 +74,25 @@ def visible_rows(
         Whether to keep the order of the snapshot's jobs.
     has_task_rows
         Returns whether a job has rows for its tasks; for a filtered snapshot, of which tasks may have been removed.
-    folds_workers
-        Whether all workers are folded: `is_unfolded` is not asked, and their rows are made when they are looked at.
+    unfolded_workers
+        Addresses of the only workers that may be unfolded; the rows of the others are made when they are looked at.
+        ``None``: `is_unfolded` is asked for each worker.
     """
     ours, others = split_jobs(snapshot, keeps_order=keeps_order)
-    rows = RowList(folds_workers=folds_workers)
+    tree = _Tree(RowList(), is_unfolded, has_task_rows, unfolded_workers)
+    rows = tree.rows
     if is_flat:
         placed = [(worker, task, job.job_id) for job in ours for task in job.tasks for worker in task.workers]
         unplaced = [(worker, None, None) for worker in snapshot.unplaced_workers]
-        ordered = flat_order([*placed, *unplaced])
-        if folds_workers:
-            rows.append(FlatWorkers(tuple(ordered)))
-            return rows
-        for worker, task, job_id in ordered:
-            _add_workers(rows, (worker,), None, task, 0, is_unfolded, job_id)
+        tree.add_flat(flat_order([*placed, *unplaced]))
         return rows
     recent, earlier = split_earlier(snapshot, ours, thresholds)
-    _add_jobs(rows, recent, None, 0, is_unfolded, has_task_rows)
+    tree.add_jobs(recent, None, 0)
     if earlier:
         unfolded = is_unfolded(EARLIER)
         rows.append(EarlierRow(key=EARLIER, unfolded=unfolded, jobs=earlier))
         if unfolded:
-            _add_jobs(rows, earlier, EARLIER, 1, is_unfolded, has_task_rows)
+            tree.add_jobs(earlier, EARLIER, 1)
     if ends := left_workers(snapshot):
         unfolded = is_unfolded(LEFT)
         rows.append(LeftRow(key=LEFT, unfolded=unfolded, ends=ends))
@@ -103,12 +102,12 @@ def visible_rows(
         unfolded = is_unfolded(OUTSIDE)
         rows.append(OutsideRow(key=OUTSIDE, unfolded=unfolded, workers=snapshot.unplaced_workers))
         if unfolded:
-            _add_workers(rows, snapshot.unplaced_workers, OUTSIDE, None, 1, is_unfolded)
+            tree.add_workers(snapshot.unplaced_workers, OUTSIDE, None, 1)
     if others:
         unfolded = is_unfolded(OTHERS)
         rows.append(OthersRow(key=OTHERS, unfolded=unfolded, jobs=others))
         if unfolded:
-            _add_jobs(rows, others, OTHERS, 1, is_unfolded, has_task_rows)
+            tree.add_jobs(others, OTHERS, 1)
     return rows
 
 
@@ -117,8 +116,12 @@ def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[
     jobs = snapshot.jobs if keeps_order else sorted(snapshot.jobs, key=_order)
     if snapshot.cluster.scheduler_id is None:
         return tuple(jobs), ()
-    top = {job.job_id for job in jobs if job.evidence or (job.scheduler_unknown and not has_ended(job))}
-    return tuple(job for job in jobs if job.job_id in top), tuple(job for job in jobs if job.job_id not in top)
+    top: list[Job] = []
+    others: list[Job] = []
+    for job in jobs:
+        is_top = job.evidence or (job.scheduler_unknown and not has_ended(job))
+        (top if is_top else others).append(job)
+    return tuple(top), tuple(others)
 
 
 def split_earlier(
@@ -148,55 +151,109 @@ def _order(job: Job) -> tuple[int, bool, int, str]:
     return group, number == 0, number, job.job_id
 
 
-def _add_jobs(
-    rows: RowList,
-    jobs: Iterable[Job],
-    parent: Key | None,
-    depth: int,
-    is_unfolded: Callable[[Key], bool],
-    has_task_rows: Callable[[Job], bool],
-) -> None:
-    """Add rows for jobs; adjacent jobs of one array form a group."""
-    seen: Counter[str] = Counter()
-    for array, group in groupby(jobs, key=lambda job: job.array_job_id):
-        members = tuple(group)
-        if array is None or len(members) == 1:
-            for job in members:
-                _add_job(rows, job, parent, depth, is_unfolded, has_task_rows)
-            continue
-        # Running and pending jobs of one array may form two groups, and some of its jobs may be in a fold.
-        key: Key = ("array", array, *(parent or ()), *((seen[array],) if seen[array] else ()))
-        seen[array] += 1
-        unfolded = is_unfolded(key)
-        rows.append(ArrayRow(key=key, parent=parent, depth=depth, unfolded=unfolded, jobs=members))
-        if unfolded:
-            for job in members:
-                _add_job(rows, job, key, depth + 1, is_unfolded, has_task_rows)
+class _Tree(NamedTuple):
+    """The rows so far, and which ones are unfolded; see `visible_rows`."""
 
+    rows: RowList
+    is_unfolded: Callable[[Key], bool]
+    has_task_rows: Callable[[Job], bool]
+    unfolded_workers: Collection[str] | None
 
-def _add_job(
-    rows: RowList,
-    job: Job,
-    parent: Key | None,
-    depth: int,
-    is_unfolded: Callable[[Key], bool],
-    has_task_rows: Callable[[Job], bool],
-) -> None:
-    key: Key = ("job", job.job_id)
-    shows_them = has_task_rows(job)
-    has_rows_below = bool(job.tasks) if shows_them else any(task.workers for task in job.tasks)
-    unfolded = is_unfolded(key) if has_rows_below else None
-    rows.append(JobRow(key=key, parent=parent, depth=depth, unfolded=unfolded, job=job))
-    if not unfolded:
-        return
-    for task_key, task in keyed_tasks(job):
-        if not shows_them:
-            _add_workers(rows, task.workers, key, task, depth + 1, is_unfolded, job.job_id)
-            continue
-        unfolded = is_unfolded(task_key) if task.workers else None
-        rows.append(TaskRow(key=task_key, parent=key, depth=depth + 1, unfolded=unfolded, task=task, job=job))
+    def add_jobs(self, jobs: Iterable[Job], parent: Key | None, depth: int) -> None:
+        """Add rows for jobs; adjacent jobs of one array form a group."""
+        seen: Counter[str] = Counter()
+        for array, group in groupby(jobs, key=attrgetter("array_job_id")):
+            members = tuple(group)
+            if array is None or len(members) == 1:
+                self._add_members(members, parent, depth)
+                continue
+            # Running and pending jobs of one array may form two groups, and some of its jobs may be in a fold.
+            key: Key = ("array", array, *(parent or ()), *((seen[array],) if seen[array] else ()))
+            seen[array] += 1
+            unfolded = self.is_unfolded(key)
+            self.rows.append(ArrayRow(key=key, parent=parent, depth=depth, unfolded=unfolded, jobs=members))
+            if unfolded:
+                self._add_members(members, key, depth + 1)
+
+    def _add_members(self, jobs: Iterable[Job], parent: Key | None, depth: int) -> None:
+        for is_simple, group in groupby(jobs, key=self._is_simple):
+            members = tuple(group)
+            if is_simple:
+                unfolded = [
+                    self.is_unfolded(("job", job.job_id)) if job.tasks and job.tasks[0].workers else None
+                    for job in members
+                ]
+                self.rows.append(JobRun.of(members, unfolded, parent, depth))
+                continue
+            for job in members:
+                self._add_job(job, parent, depth)
+
+    def _is_simple(self, job: Job) -> bool:
+        """Return whether a job has only rows of folded workers."""
+        if self.unfolded_workers is None or len(job.tasks) > 1 or self.has_task_rows(job):
+            return False
+        return self._folds_all_workers or not any(self._may_unfold(worker) for worker in workers_of(job))
+
+    def _add_job(self, job: Job, parent: Key | None, depth: int) -> None:
+        key: Key = ("job", job.job_id)
+        shows_them = self.has_task_rows(job)
+        has_rows_below = bool(job.tasks) if shows_them else any(task.workers for task in job.tasks)
+        unfolded = self.is_unfolded(key) if has_rows_below else None
+        self.rows.append(JobRow(key=key, parent=parent, depth=depth, unfolded=unfolded, job=job))
+        if not unfolded:
+            return
+        for task_key, task in keyed_tasks(job):
+            if not shows_them:
+                self.add_workers(task.workers, key, task, depth + 1, job.job_id)
+                continue
+            unfolded = self.is_unfolded(task_key) if task.workers else None
+            self.rows.append(TaskRow(key=task_key, parent=key, depth=depth + 1, unfolded=unfolded, task=task, job=job))
+            if unfolded:
+                self.add_workers(task.workers, task_key, task, depth + 2, job.job_id)
+
+    def add_workers(
+        self, workers: Sequence[Worker], parent: Key | None, task: Task | None, depth: int, job_id: str | None = None
+    ) -> None:
+        """Add rows for workers, and for the threads of those that are unfolded."""
+        if self._folds_all_workers:
+            self.rows.append(FoldedWorkers(workers, task, job_id, parent, depth))
+            return
+        for may_unfold, group in groupby(workers, key=self._may_unfold):
+            if not may_unfold:
+                self.rows.append(FoldedWorkers(tuple(group), task, job_id, parent, depth))
+                continue
+            for worker in group:
+                self._add_worker(worker, parent, task, depth, job_id)
+
+    def add_flat(self, workers: Iterable[InJob]) -> None:
+        """Add rows for workers of all jobs, as `add_workers`."""
+        if self._folds_all_workers:
+            self.rows.append(FlatWorkers(tuple(workers)))
+            return
+        for may_unfold, group in groupby(workers, key=lambda one: self._may_unfold(one[0])):
+            if not may_unfold:
+                self.rows.append(FlatWorkers(tuple(group)))
+                continue
+            for worker, task, job_id in group:
+                self._add_worker(worker, None, task, 0, job_id)
+
+    @property
+    def _folds_all_workers(self) -> bool:
+        return self.unfolded_workers is not None and not self.unfolded_workers
+
+    def _may_unfold(self, worker: Worker) -> bool:
+        return self.unfolded_workers is None or worker.address in self.unfolded_workers
+
+    def _add_worker(
+        self, worker: Worker, parent: Key | None, task: Task | None, depth: int, job_id: str | None
+    ) -> None:
+        key: Key = ("worker", worker.address)
+        unfolded = self.is_unfolded(key)
+        self.rows.append(
+            WorkerRow(key=key, parent=parent, depth=depth, unfolded=unfolded, worker=worker, task=task, job_id=job_id)
+        )
         if unfolded:
-            _add_workers(rows, task.workers, task_key, task, depth + 2, is_unfolded, job.job_id)
+            self.rows.extend(_thread_rows(worker, job_id, key, depth + 1, self.is_unfolded))
 
 
 def keyed_tasks(job: Job) -> Iterator[tuple[Key, Task]]:
@@ -207,28 +264,6 @@ def keyed_tasks(job: Job) -> Iterator[tuple[Key, Task]]:
         nth = seen.get(key, 0)
         seen[key] = nth + 1
         yield (*key, nth) if nth else key, task
-
-
-def _add_workers(
-    rows: RowList,
-    workers: Sequence[Worker],
-    parent: Key | None,
-    task: Task | None,
-    depth: int,
-    is_unfolded: Callable[[Key], bool],
-    job_id: str | None = None,
-) -> None:
-    if rows.folds_workers:
-        rows.append(FoldedWorkers(workers, task, job_id, parent, depth))
-        return
-    for worker in workers:
-        key: Key = ("worker", worker.address)
-        unfolded = is_unfolded(key)
-        rows.append(
-            WorkerRow(key=key, parent=parent, depth=depth, unfolded=unfolded, worker=worker, task=task, job_id=job_id)
-        )
-        if unfolded:
-            rows.extend(_thread_rows(worker, job_id, key, depth + 1, is_unfolded))
 
 
 def _gone_rows(ends: Iterable[WorkerEvent], jobs: Iterable[Job]) -> Iterator[GoneRow]:

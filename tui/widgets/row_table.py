@@ -4,6 +4,7 @@ Textual has ``Tree`` and ``DataTable`` but no tree table, and both measure and s
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
@@ -89,6 +90,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         self._message = ""
         self._index = 0
         self._drawn: dict[int, tuple[object, bool] | str] = {}
+        self._looks: dict[int, object] = {}  # of rows, by index, until anything but the selection changes
         self._clicked: Key | None = None
 
     def look_of(self, row: R) -> object:
@@ -144,6 +146,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         top += reselect(self._rows, anchor, rows) - anchor if follows and self._rows else 0
         self._index = reselect(self._rows, self._index, rows)
         self._rows, self._message = rows, message
+        self._looks.clear()
         if len(rows) != self.virtual_size.height:
             self.virtual_size = Size(self.cells, len(rows))
         self._scroll_to_line(top)
@@ -157,7 +160,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         if index != self._index:
             self._index = index
             self._scroll_to_selection()
-            self.refresh_changed()
+            self._refresh_lines()
         self.post_message(self.Moved())
 
     def select_key(self, key: Key) -> bool:
@@ -200,13 +203,25 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         index = self.scroll_offset.y + y
         if index >= len(self._rows):
             return self._message if y == 1 and not self._rows else ""
-        return self.look_of(self._rows[index]), index == self._index
+        if (look := self._looks.get(index)) is None:
+            look = self._looks[index] = self.look_of(self._rows[index])
+        return look, index == self._index
 
     def refresh_changed(self) -> None:
-        """Redraw the lines that changed, each as one region."""
-        for y in range(self.size.height):
-            if self._drawn.get(y) != self._state_of(y):
-                self.refresh(Region(0, y, self.cells, 1))
+        """Redraw the lines that changed."""
+        self._looks.clear()
+        self._refresh_lines()
+
+    def _refresh_lines(self) -> None:
+        changed = (y for y in range(self.size.height) if self._drawn.get(y) != self._state_of(y))
+        # Textual takes a part of the time of a line again for each region.
+        regions = [
+            Region(0, lines[0], self.cells, len(lines))
+            for _, adjacent in groupby(enumerate(changed), key=lambda one: one[1] - one[0])
+            if (lines := [y for _, y in adjacent])
+        ]
+        if regions:
+            self.refresh(*regions)
 
     def _selection_in_view(self) -> bool:
         return 0 <= self._index - self.scroll_offset.y < max(1, self.size.height)
