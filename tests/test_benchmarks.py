@@ -17,6 +17,7 @@ EXPECTED = {
     *("scontrol-processes", "slurm-rpcs", "cpu-steady", "terminal", "start", "snapshot", "recording", "redacting"),
     *("snapshot-folded", "snapshot-sorted", "snapshot-filtered", "snapshot-flat-sorted"),
     *("key-41000-rows", "key-41000-rows-growth", "key-50000-workers"),
+    *("follows-50000", "follows-50000-cpu", "follows-50000-key"),
     *("day-size", "day-opening", "day-seek", "day-report"),
     *(f"{name}-{size}" for name in UNITS for size in SIZES),
 }

@@ -60,6 +60,13 @@ class Screen:
             assert left > 0, f"timed out waiting for {text}: {bytes(self.sent[-2000:])!r}"
             self._read(left)
 
+    def seconds_until_output(self, keys: bytes) -> float:
+        """Press keys; return the seconds until the program writes something, at most `PATIENCE_SECONDS`."""
+        began_at = time.perf_counter()
+        os.write(self._terminal, keys)
+        self._read(PATIENCE_SECONDS)
+        return time.perf_counter() - began_at
+
     def _read(self, seconds: float) -> None:
         if select.select([self._terminal], [], [], seconds)[0]:
             self.sent += os.read(self._terminal, 65536)  # an OSError once the program has ended
