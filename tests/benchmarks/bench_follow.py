@@ -1,4 +1,4 @@
-"""The program with 50,000 workers: at which interval it follows, at what cost, and from a key until the screen changes."""
+"""The program with 50,000 workers: at which interval it follows, at what cost, and how soon it obeys keys."""
 
 import re
 import tempfile

@@ -49,8 +49,8 @@ def show(
     SystemExit
         The screen crashed, and Textual has printed the traceback; or a signal ended it.
     """
-    # Between a key and its effect, the event loop waits about ten times, and each time the thread of the sampler may go on
-    # for this long before it lets the screen continue; by default for 5 ms, which adds up to a delay that is felt.
+    # Between a key and its effect, the event loop waits about ten times, and each time the thread of the sampler may go
+    # on for this long before it lets the screen continue; by default for 5 ms, which adds up to a delay that is felt.
     sys.setswitchinterval(0.0005)
     recorder = _recorder(options)
     sampler = Sampler(options, environment)
