@@ -19,6 +19,7 @@ EXPECTED = {
     *("key-41000-rows", "key-41000-rows-growth", "key-50000-workers"),
     *("follows-50000", "follows-50000-cpu", "follows-50000-key"),
     *("day-size", "day-opening", "day-seek", "day-report"),
+    "joining",
     *(f"{name}-{size}" for name in UNITS for size in SIZES),
 }
 

@@ -12,6 +12,7 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.recording.recorder import RecordingWriter
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.address import parse_address
+from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.tui.view.filtering import View
 from dasktop.tui.view.history import History
@@ -20,6 +21,7 @@ from tests.benchmarks.program import Screen
 from tests.benchmarks.row import Row
 from tests.benchmarks.stand_in_scheduler import ADVANCE, COSTS, StandInScheduler
 from tests.benchmarks.stand_in_slurm import FIRST_JOB, StandInSlurm
+from tests.benchmarks.stand_in_workers import StandInWorkers
 
 SIZES = (2000, 8000, 20_000, 50_000)
 WORKERS_OF_A_JOB = 8
@@ -45,7 +47,8 @@ UNITS = {
 
 
 def rows(*, tiny: bool) -> Iterator[Row]:
-    """Yield the rows of each size."""
+    """Yield the rows of each size, and that of a worker that joins."""
+    yield Row.of_amount("joining", asyncio.run(of_joining(4 if tiny else 100)), "ms a worker", 1)
     smallest: dict[str, float] = {}
     values: dict[str, float] = {}
     for size in SIZES:
@@ -55,7 +58,7 @@ def rows(*, tiny: bool) -> Iterator[Row]:
             values = of_size(16, 2) | of_program(16, 1.0, 0.5)
         for name, value in values.items():
             first = smallest.setdefault(name, value or 1.0)
-            bound = LINEAR * size / SIZES[0]
+            bound = round(LINEAR * size / SIZES[0], 1)
             yield Row.of_ratio(f"{name}-{size}", value, UNITS[name], f"of {SIZES[0]:,} workers", first, bound)
 
 
@@ -73,6 +76,23 @@ def of_size(workers: int, rounds: int) -> dict[str, float]:
     for name, view in (("folded", View()), ("flat", View(sort="cpu", is_flat=True))):
         found[name] = 1000 * asyncio.run(of_snapshots(view, jobs, WORKERS_OF_A_JOB, rounds // 2))
     return found
+
+
+async def of_joining(workers: int) -> float:
+    """Return the CPU milliseconds on the scheduler's event loop to install a probe in a worker, over the network."""
+    with (
+        StandInWorkers(workers, WORKERS_OF_A_JOB) as peers,
+        StandInScheduler(workers=workers, workers_of_a_job=WORKERS_OF_A_JOB, addresses=peers.addresses) as scheduler,
+    ):
+        control = await Connection.open(parse_address(scheduler.address), None, PATIENCE_SECONDS)
+        collector = DaskCollector(scheduler.address, timeout_seconds=PATIENCE_SECONDS)
+        began, _ = await control.call(COSTS, PATIENCE_SECONDS)
+        reading = await collector.read()
+        ended, _ = await control.call(COSTS, PATIENCE_SECONDS)
+        assert all(worker.place_was_read for worker in reading.workers)
+        await collector.close()
+        await control.close()
+    return float(1000 * (ended - began) / workers)
 
 
 def of_program(workers: int, seconds: float, to_settle: float) -> dict[str, float]:
