@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Worker
 from dasktop.collectors.sources.dask.longest_tasks import Found, LongestTask, LongestTasks, decode_longest
@@ -88,3 +89,12 @@ def test_nothing_is_kept_for_another_scheduler() -> None:
     longest, busy = LongestTasks(), worker("w")
     longest.completed({busy.address: LongestTask("load", 2.0)}, "s", [busy], {})
     assert named(*longest.completed(None, "other", [busy], {})) == [(None, None)]
+
+
+def test_only_a_worker_that_has_changed_is_another_object() -> None:
+    longest, busy = LongestTasks(), worker("w")
+    (first,) = longest.completed({busy.address: LongestTask("load", 2.0)}, "s", [busy], {})
+    (same,) = longest.completed(None, "s", [busy], {})
+    (changed,) = longest.completed(None, "s", [replace(busy, memory_bytes=7)], {})
+    assert same is first
+    assert (changed.memory_bytes, changed.longest_task_name) == (7, "load")
