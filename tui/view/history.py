@@ -4,12 +4,14 @@ Feed each snapshot once to one `History`, from any thread. `of(KEY)` returns the
 thread, by `Row.key`) or of the totals (`CLUSTER`), for `bars.sparkline`.
 
 A point is the mean over five seconds and is complete when they have passed, so a graph moves every five seconds however
-often snapshots arrive. A point is unknown if there was no value or the scheduler did not answer.
+often snapshots arrive. A point is unknown if there was no value or the scheduler did not answer. If snapshots are
+further apart, a value counts until the next snapshot; but not if that took longer than usual.
 """
 
 from array import array
+from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isnan, nan
 from threading import Lock
 from typing import NamedTuple
@@ -30,6 +32,9 @@ SECONDS_PER_POINT = 5
 POINTS = PAST_SECONDS // SECONDS_PER_POINT
 MAX_KEYS = 5000
 """The past is kept for this many keys, about 8 MB; for more, only for the first ones."""
+
+_GAPS_COMPARED = 4
+_USUAL_FACTOR = 1.5
 
 _Values = tuple[Key, float | None, float | None]
 
@@ -58,6 +63,8 @@ class History:
         self._lock = Lock()
         self._tracks: dict[Key, _Track] = {}
         self._now: int | None = None
+        self._taken_at = datetime.min
+        self._gaps: deque[timedelta] = deque(maxlen=_GAPS_COMPARED)  # between the last snapshots
 
     def feed(self, snapshot: Snapshot) -> None:
         """Add the values of a snapshot. If it is older than the last one, as in a replay, start over."""
@@ -68,10 +75,14 @@ class History:
         now = point_at(snapshot.taken_at)
         if self._now is None or now < self._now:
             self._tracks = {}
-        elif now > self._now:
-            for track in self._tracks.values():
-                track.end_point(now - self._now)
-        self._now = now
+            self._gaps.clear()
+        else:
+            gap = snapshot.taken_at - self._taken_at
+            is_usual = bool(self._gaps) and gap <= _USUAL_FACTOR * max(self._gaps)
+            self._gaps.append(gap)
+            for track in self._tracks.values() if now > self._now else ():
+                track.end_point(now - self._now, holds=is_usual)
+        self._now, self._taken_at = now, snapshot.taken_at
         is_current = all(source.state == "ok" for source in snapshot.sources if source.name == "dask")
         tracks: dict[Key, _Track] = {}
         for key, cpu_percent, memory_bytes in _values(snapshot):
@@ -110,10 +121,11 @@ class _Ring:
             self._sum += value
             self._count += 1
 
-    def end_point(self, steps: int) -> None:
-        """Store the mean of the current point; if several points have passed, the others are unknown."""
-        self._points.append(self._sum / self._count if self._count else nan)
-        self._points.extend([nan] * min(steps - 1, POINTS))
+    def end_point(self, steps: int, *, holds: bool) -> None:
+        """Store the mean of the current point; if several points have passed, the others are the same or unknown."""
+        mean = self._sum / self._count if self._count else nan
+        self._points.append(mean)
+        self._points.extend([mean if holds else nan] * min(steps - 1, POINTS))
         del self._points[:-POINTS]
         self._sum, self._count = 0.0, 0
 
@@ -131,9 +143,9 @@ class _Track:
         self.cpu = _Ring()
         self.memory = _Ring()
 
-    def end_point(self, steps: int) -> None:
-        self.cpu.end_point(steps)
-        self.memory.end_point(steps)
+    def end_point(self, steps: int, *, holds: bool) -> None:
+        self.cpu.end_point(steps, holds=holds)
+        self.memory.end_point(steps, holds=holds)
 
 
 def _values(snapshot: Snapshot) -> Iterator[_Values]:

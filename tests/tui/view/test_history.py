@@ -64,6 +64,13 @@ def test_a_pause_is_a_gap() -> None:
     assert past.of(WORKER).cpu_percent == (10.0, None, None, 20.0)
 
 
+def test_values_count_until_the_next_of_rare_snapshots() -> None:
+    past = fed(at(0, 10), at(11, 20), at(22, 30), at(33, 40), at(44))
+    assert past.of(WORKER).cpu_percent == (10, None, 20, 20, 30, 30, 40, 40)
+    past.feed(at(64, 50))
+    assert past.of(WORKER).cpu_percent[-4:] == (50.0, None, None, None), "it took longer than usual"
+
+
 def test_departed_rows_are_forgotten() -> None:
     past = fed(at(0), at(5), snapshot([], taken_at=TAKEN_AT + timedelta(seconds=6)), at(10))
     assert past.of(WORKER) == Past()
