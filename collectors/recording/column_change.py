@@ -9,7 +9,7 @@ A change is one of:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress, count
 from operator import ne, sub
 from typing import Any
@@ -66,46 +66,44 @@ def changed(old: Cells, change: Change) -> Cells:
 
 def _differing(old: Cells, new: Cells, fresh: Sequence[int]) -> Sequence[int]:
     """Return the places of cells that differ in JSON: 1, 1.0 and True do, and so do 0.0 and -0.0."""
-    if _written_alike(_replaced(old, new, fresh), new):  # most columns
+    kept = _replaced(old, fresh, [new[place] for place in fresh]) if fresh else old
+    if _written_alike(kept, new):  # most columns
         return [place for place in fresh if new[place] is not None]
     places = list(compress(count(), map(ne, old, new)))
-    if len(places) < len(new) and _encode(_replaced(old, new, places)) != _encode(new):
-        return [place for place, pair in enumerate(zip(old, new, strict=True)) if not _written_alike(*pair)]
-    return places
+    if len(places) == len(new) or _encode(_replaced(old, places, [new[place] for place in places])) == _encode(new):
+        return places
+    return [place for place, pair in enumerate(zip(old, new, strict=True)) if not _written_alike(*pair)]
 
 
 def _written_alike(old: object, new: object) -> bool:
     return old == new and _encode(old) == _encode(new)
 
 
-def _replaced(old: Cells, new: Cells, places: Sequence[int]) -> Cells:
-    """Return the old cells, but the new ones in these places."""
-    if not places:
-        return old
-    cells = list(old)
-    for place in places:
-        cells[place] = new[place]
-    return cells
+def _replaced(old: Cells, places: Sequence[int], cells: Iterable[Any]) -> Cells:
+    """Return the old cells, but these ones in these places."""
+    found = list(old)
+    for place, cell in zip(places, cells, strict=True):
+        found[place] = cell
+    return found
 
 
 def _sums(old: Cells, new: Cells, places: Sequence[int]) -> Change | None:
-    was, now = [old[place] for place in places], [new[place] for place in places]
+    is_everywhere = len(places) == len(new)
+    was, now = (old, new) if is_everywhere else ([old[place] for place in places], [new[place] for place in places])
     kinds = {*map(type, was), *map(type, now)}
-    differences: Cells = [0] * len(new)
+    differences: list[int]
+    unit: Change = {}
     if kinds == {int}:
-        found = list(map(sub, now, was))
-        by = math.gcd(*found)
-        for place, difference in zip(places, found, strict=True):
-            differences[place] = difference // by
-        return {"plus": differences, "by": by} if by != 1 else {"plus": differences}
-    if kinds != {float}:
+        differences = list(map(sub, now, was))
+        by = math.gcd(*differences)
+        if by != 1:
+            differences, unit = [difference // by for difference in differences], {"by": by}
+    elif kinds == {float} and (per := _scale(was + now)) is not None:
+        differences = [round(after * per) - round(before * per) for before, after in zip(was, now, strict=True)]
+        unit = {"per": per}
+    else:
         return None
-    per = _scale(was + now)
-    if per is None:
-        return None
-    for place, before, after in zip(places, was, now, strict=True):
-        differences[place] = round(after * per) - round(before * per)
-    return {"plus": differences, "per": per}
+    return {"plus": differences if is_everywhere else _replaced([0] * len(new), places, differences)} | unit
 
 
 def _scale(values: list[float]) -> int | None:

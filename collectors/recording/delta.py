@@ -69,10 +69,10 @@ NEW = -1
 
 
 class Table(NamedTuple):
-    """Columns of equal length, and the key of each row."""
+    """Columns of equal length, and the key of each row with its position."""
 
     columns: Fields
-    keys: list[Any]
+    keys: dict[Any, int]
 
 
 def tables(jobs: Sequence[Row], unplaced: Sequence[Row]) -> dict[str, Table]:
@@ -129,16 +129,17 @@ def picked(cells: Cells, encoded: list[int]) -> Cells:
     return found
 
 
-def _unique_keys(fields: Fields, parents: list[Any], known_by: tuple[str, ...]) -> list[Any]:
-    keys = list(zip(parents, *(fields[field] for field in known_by), strict=True)) if fields else []
-    if len(set(keys)) == len(keys):
-        return keys
+def _unique_keys(fields: Fields, parents: list[Any], known_by: tuple[str, ...]) -> dict[Any, int]:
+    keys: list[Any] = list(zip(parents, *(fields[field] for field in known_by), strict=True)) if fields else []
+    found = {key: place for place, key in enumerate(keys)}
+    if len(found) == len(keys):
+        return found
     seen: Counter[Any] = Counter()
     for place, key in enumerate(keys):
         if seen[key]:
             keys[place] = (*key, seen[key])
         seen[key] += 1
-    return keys
+    return {key: place for place, key in enumerate(keys)}
 
 
 def _fields(rows: Sequence[Row], children: str | None) -> Fields:
@@ -346,8 +347,7 @@ def _table_delta(old: Table, new: Table) -> Document:
         return {"whole": new.columns} if old.columns or new.columns else {}
     before, fresh = old.columns, []
     if old.keys != new.keys:
-        place_of = {key: place for place, key in enumerate(old.keys)}
-        rows = [place_of.get(key, NEW) for key in new.keys]
+        rows = [old.keys.get(key, NEW) for key in new.keys]
         fresh = [row for row, place in enumerate(rows) if place == NEW]
         delta["rows"] = runs(rows)
         before = {field: picked(cells, delta["rows"]) for field, cells in before.items()}
