@@ -20,7 +20,8 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import step_name
 from dasktop.collectors.runtime.sampler import Sampler
 from tests.support.dasktop_program import PATIENT, Result, dasktop_limited_to, patient_dasktop
-from tests.support.isolated_environment import EXPORT_FORKSERVER, FORKSERVER, with_default_dask_settings
+from tests.support.forked_python import with_forked_python
+from tests.support.isolated_environment import with_default_dask_settings
 from tests.support.notebook import Notebook
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -46,7 +47,7 @@ class Scene:
     def program(self, *arguments: str, program: tuple[str, ...] = PATIENT) -> Result:
         """Run the program in its own process."""
         done = subprocess.run(
-            [*program, *arguments],
+            with_forked_python([*program, *arguments]) if program is PATIENT else [*program, *arguments],
             env=self.slurm.environment,
             capture_output=True,
             text=True,
@@ -79,14 +80,15 @@ def scene(real_slurm, tmp_path_factory):
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
             "from distributed import Client\n"
-            "cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo')\n"
+            # Workers that are processes of the jobs.
+            f"cluster = SLURMCluster(cores=12, processes=4, memory='16GB', walltime='00:20:00', interface='lo',"
+            f" python={PYTHON!r})\n"
             "client = Client(cluster)\n"
-            f"import os; os.environ.update({FORKSERVER})\n"
             "cluster.scale(jobs=2)"
         )
         address = notebook.value("cluster.scheduler_address")
         srun_job = real_slurm.submit(
-            f"{EXPORT_FORKSERVER}\nsrun -n 4 {PYTHON} -m dask worker {address} --nthreads 1 --no-dashboard",
+            f"srun -n 4 {PYTHON} -m dask worker {address} --nthreads 1 --no-dashboard",
             *("--nodes=2", "--ntasks=4", "--ntasks-per-node=2", "--mem=4000"),
         )
         by_hand = subprocess.Popen(

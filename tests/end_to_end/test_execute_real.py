@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from dasktop.collectors.runtime.execute import execute
 from dasktop.collectors.scaling.plan import plan
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler
+from tests.support.forked_python import forked_python
 from tests.support.plan_execution import *  # noqa: F403
 from tests.support.scaling_clusters import SbatchWorkers
 from tests.support.waiting import PATIENCE_SECONDS
@@ -67,7 +67,7 @@ def job_of_another(plain, tmp_path):
     command = ["sbatch", "--parsable", "--chdir=/", "--output=/dev/null", "--mem=100", "--wrap=sleep 300"]
     job_id = subprocess.check_output(command, env=slurm.environment, cwd="/", user=OTHER_USER, text=True).strip()
     slurm.wait_for(job_id, "RUNNING")
-    command = [sys.executable, "-m", "dask", "worker", plain.address, "--no-nanny", "--no-dashboard"]
+    command = [forked_python(), "-m", "dask", "worker", plain.address, "--no-nanny", "--no-dashboard"]
     environment = plain.environment | {"SLURM_JOB_ID": job_id, "SLURM_PROCID": "0"}
     worker = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
     yield job_id
@@ -103,7 +103,7 @@ async def test_jobs_of_other_users_are_refused(plain, job_of_another, user, why)
 
 async def test_one_array_task_is_released_alone(plain):
     """Also the last one, whose raw id is the array's own."""
-    worker = f"{sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
+    worker = f"{forked_python()} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
     array = plain.slurm.submit(f"exec {worker} --name part-$SLURM_ARRAY_TASK_ID", "--array=0-2", "--mem=500")
     await plain.wait_for_workers(3)
     jobs = {(job.array_task_id, job.job_id) for job in (await plain.snapshot()).jobs if job.evidence}
@@ -117,7 +117,7 @@ async def test_one_array_task_is_released_alone(plain):
 
 
 async def test_het_job_component_is_not_released(plain):
-    command = f"exec {sys.executable} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
+    command = f"exec {forked_python()} -m dask worker {plain.address} --nthreads 1 --no-dashboard --no-nanny"
     job_id = plain.slurm.submit(f"#!/bin/sh\n#SBATCH --mem=500\n#SBATCH hetjob\n#SBATCH --mem=500\n{command}\n")
     await plain.wait_for_workers(1)
     outcome = await plain.scale(Release(job_ids=(job_id,)))

@@ -7,7 +7,6 @@ import pytest
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.support.dasktop_program import PATIENT
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import ANY_SLURM, DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
@@ -25,7 +24,7 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 
 
 def test_anatomy_and_script_of_a_job(slurm, tmp_path):
-    with Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook:
+    with Notebook(slurm.environment, tmp_path) as notebook:
         notebook.run(
             f"{IMPORTS}\n"
             "cluster = SLURMCluster(cores=5, processes=2, memory='1GB', walltime='00:10:30', interface='lo', "

@@ -8,6 +8,7 @@ import pytest
 from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import PATIENT
+from tests.support.forked_python import forked_python
 from tests.support.scaling_clusters import ANY_SLURM, slurm_of
 from tests.support.terminal import Terminal
 
@@ -20,7 +21,7 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 def test_log_is_followed_searched_and_shows_traceback(slurm, tmp_path):
     write, fail = tmp_path / "write", tmp_path / "fail"
     with Scheduler() as scheduler:
-        worker = f"{sys.executable} -m dask worker {scheduler.address} --nthreads 1 --no-dashboard"
+        worker = f"{forked_python()} -m dask worker {scheduler.address} --nthreads 1 --no-dashboard"
         job_id = slurm.submit(
             "#!/bin/sh\n"
             "for n in $(seq 500); do echo line $n; done\n"

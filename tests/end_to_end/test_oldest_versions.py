@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dasktop.collectors.recording.recorder import write_all
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.old_environment import old_environment, with_package
 from tests.support.snapshots import everyday
 from tests.support.terminal import Terminal
@@ -47,7 +46,7 @@ def test_snapshot_of_the_demo(dasktop: str) -> None:
     """The demo uses dask-jobqueue, distributed, the embedded SLURM and the modules sent to dask."""
     shown = subprocess.run(
         [dasktop, "demo", "--snapshot"],
-        env=os.environ | FORKSERVER,
+        env=os.environ,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

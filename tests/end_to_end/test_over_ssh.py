@@ -9,7 +9,6 @@ from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.missing import skip_or_fail
 from tests.support import ssh_server
 from tests.support.dasktop_program import PATIENT
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import DASHBOARD, IMPORTS
 from tests.support.ssh_server import SshServer, script_for
@@ -25,7 +24,7 @@ def terminal(tmp_path):
     skip_or_fail(ssh_server.missing(), os.environ, ssh_server.REASON)
     with (
         EmbeddedCommands(nodes=1, cpus_per_node=4, memory_per_node_mb=4000, kill_wait_seconds=5) as slurm,
-        Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook,
+        Notebook(slurm.environment, tmp_path) as notebook,
         SshServer(tmp_path) as server,
     ):
         notebook.run(

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from dasktop.collectors.model.jobs import workers_of
 from dasktop.collectors.model.snapshot import Snapshot, from_json
 from dasktop.collectors.recording.reader import Recording
 from tests.support.dasktop_program import PATIENT, dasktop
-from tests.support.isolated_environment import FORKSERVER
+from tests.support.forked_python import with_forked_python
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -48,15 +49,19 @@ def run(real_slurm, tmp_path_factory) -> Run:
     """Record two busy jobs until accounting has both: one is cancelled, then the cluster releases the other."""
     folder, environment = tmp_path_factory.mktemp("run"), real_slurm.environment
     recorded = folder / "recorded.ndjson.gz"
-    with Notebook(environment | FORKSERVER, folder) as notebook:
+    with Notebook(environment, folder) as notebook:
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
-            "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo')"
+            # Workers that are processes of the jobs: accounting measures them.
+            "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo',"
+            f" python={sys.executable!r})"
         )
         address = notebook.value("cluster.scheduler_address")
         watch = ["snapshot", address, "--threads", "--watch", "1", "--slurm-interval", "5", "--record", str(recorded)]
         try:
-            process = subprocess.Popen([*PROGRAM, *watch], env=environment, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                with_forked_python([*PROGRAM, *watch]), env=environment, stdout=subprocess.PIPE, text=True
+            )
             printed = read_until(process, lambda shown: shown.totals.workers == 0)
             notebook.run("cluster.scale(jobs=2)")
             printed += read_until(process, lambda shown: shown.totals.workers == 4)

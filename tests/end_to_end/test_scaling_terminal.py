@@ -8,7 +8,6 @@ import pytest
 from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.support.dasktop_program import PATIENT
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import ANY_SLURM, DASHBOARD, IMPORTS
 from tests.support.terminal import Terminal
@@ -30,7 +29,7 @@ def slurm(request: pytest.FixtureRequest) -> Iterator[SlurmCommands]:
 
 @pytest.fixture
 def notebook(slurm: SlurmCommands, tmp_path: Path) -> Iterator[Notebook]:
-    with Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook:
+    with Notebook(slurm.environment, tmp_path) as notebook:
         notebook.run(IMPORTS)
         yield notebook
 

@@ -16,12 +16,9 @@ from typing import Self
 from dasktop.collectors.model.readings import DaskReading
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from tests.support import forked_dask
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS, wait_until
 
 STOP_SECONDS = 10.0
-# Else a process that had to wait for a core logs a warning, and tests check that dasktop causes no log lines.
-NO_TICK_WARNINGS = {"DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h"}
 
 
 class Forked:
@@ -72,7 +69,7 @@ class DaskProcess:
         self._module = module
         self._arguments = arguments
         self._python = str(python)
-        self._environment = {**os.environ, **NO_TICK_WARNINGS, **FORKSERVER, **(environment or {})}
+        self._environment = {**os.environ, **(environment or {})}
         self._folder = tempfile.TemporaryDirectory(prefix="dasktop-test-")
         self.folder = Path(self._folder.name)
         self._log = self.folder / "log"

@@ -20,6 +20,8 @@ _TERMINAL = frozenset({"CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LANGU
 QUIET_DASK = {
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "2s",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    # Else a process that had to wait for a core logs a warning, and tests check that dasktop causes no log lines.
+    "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
     "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "1s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
 }
@@ -33,8 +35,6 @@ FORKSERVER = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver"}
 
 See `tests.support.startup.worker_server`.
 """
-EXPORT_FORKSERVER = "\n".join(f"export {name}={value}" for name, value in FORKSERVER.items())
-"""The same for a job script."""
 SPAWN = {"DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "spawn"}
 """dask's default: the parent of workers is their nanny."""
 
@@ -52,6 +52,7 @@ def isolated_environment(environment: Mapping[str, str], home: Path) -> dict[str
     return kept | {
         **_pip(environment),
         **QUIET_DASK,
+        **FORKSERVER,
         "DASK_CONFIG": str(home / "dask"),
         "HOME": str(home),
         "LANG": "C.UTF-8",
@@ -75,4 +76,4 @@ def _pip(environment: Mapping[str, str]) -> dict[str, str]:
 
 def with_default_dask_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without `QUIET_DASK`."""
-    return {name: value for name, value in environment.items() if name not in QUIET_DASK}
+    return {name: value for name, value in environment.items() if name not in QUIET_DASK | FORKSERVER}

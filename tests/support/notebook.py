@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.forked_python import jobs_in_forked_python, with_forked_python
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 CLOSE_TIMEOUT_SECONDS = 20
@@ -60,9 +61,11 @@ class Notebook:
     def __init__(self, environment: Mapping[str, str], folder: Path, python: str = sys.executable) -> None:
         self.log = folder / f"notebook-{time.monotonic_ns()}.log"
         self._answers: queue.Queue[str] = queue.Queue()
+        if python == sys.executable:
+            environment = environment | jobs_in_forked_python()
         with self.log.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [python, "-c", _KERNEL],
+                [*with_forked_python([python]), "-c", _KERNEL],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

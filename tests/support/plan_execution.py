@@ -15,7 +15,6 @@ import pytest
 from dasktop.collectors.model.plan import Adapt, Jobs, Release, ReplaceLost
 from dasktop.collectors.model.snapshot import Adaptive
 from tests.slurm.commands import SlurmCommands
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import IMPORTS, PROCESSES, PROGRAM, SINGLE_PROCESS, Cluster
 from tests.support.terminal import Terminal
@@ -24,7 +23,7 @@ from tests.support.waiting import PATIENCE_SECONDS, until
 
 @pytest.fixture(scope="module")
 def notebook(slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    with Notebook(slurm.environment | FORKSERVER, tmp_path_factory.mktemp("notebook")) as notebook:
+    with Notebook(slurm.environment, tmp_path_factory.mktemp("notebook")) as notebook:
         notebook.run(IMPORTS)
         yield notebook
 
@@ -207,7 +206,7 @@ async def test_owner_submits_jobs(make):
 
 async def test_scheduler_ends_during_the_execution(shared, slurm, tmp_path):
     close_all(shared)
-    with Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook:
+    with Notebook(slurm.environment, tmp_path) as notebook:
         notebook.run(IMPORTS)
         cluster = Cluster(slurm, notebook, tmp_path, 2, **SINGLE_PROCESS)
         cluster.compute(2, seconds=None, wait=False)

@@ -4,7 +4,6 @@ Each task writes a line when it starts, so tests can count what was computed.
 """
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from tests.contract.embedded import EmbeddedCommands
 from tests.slurm.commands import SlurmCommands
 from tests.slurm.missing import missing_programs
 from tests.support.dasktop_program import PATIENT
-from tests.support.isolated_environment import EXPORT_FORKSERVER
+from tests.support.forked_python import forked_python, with_forked_python
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS, until, wait_until
 
@@ -216,7 +215,7 @@ class Cluster:
     async def command(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start ``dasktop scale`` on this cluster, without a terminal."""
         return await asyncio.create_subprocess_exec(
-            *(*PROGRAM, self.address, *arguments),
+            *with_forked_python([*PROGRAM, self.address, *arguments]),
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -241,8 +240,8 @@ class SbatchWorkers:
 
     def submit(self, name: str, *arguments: str) -> str:
         worker = ("-m", "dask", "worker", self.address, "--nthreads", "1", "--no-dashboard", "--name", name)
-        command = " ".join((sys.executable, *worker, *arguments))
-        script = f"#!/bin/sh\n#SBATCH --time=20\n{EXPORT_FORKSERVER}\nexec {command}\n"
+        command = " ".join((forked_python(), *worker, *arguments))
+        script = f"#!/bin/sh\n#SBATCH --time=20\nexec {command}\n"
         return self.slurm.submit(script, "--mem=500", "--job-name=plain")
 
     def options(self, slurm_timeout_seconds: float = 20.0) -> Options:

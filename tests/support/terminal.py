@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.forked_python import with_forked_python
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 POLL_SECONDS = 0.1
@@ -26,6 +27,8 @@ class Terminal:
     ----------
     folder
         The folder of the socket of the server, and of the script that it runs.
+    forked
+        Whether a command of this Python is run by `forked_python`: then it has no controlling terminal.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Terminal:
         environment: Mapping[str, str],
         columns: int = 120,
         lines: int = 40,
+        *,
+        forked: bool = True,
     ) -> None:
         number = next(_NUMBERS)  # a server that was killed may not have ended yet
         self._tmux = [shutil.which("tmux") or "tmux", "-S", str(folder / f"tmux{number}.sock"), "-f", os.devnull]
@@ -42,7 +47,8 @@ class Terminal:
         # The shell survives a Ctrl-C, which ends the command. It reports that end in the title of the terminal, behind
         # all output: tmux may read the output late.
         report_end = f"printf '\\033]2;{_ENDED}%s\\007' $?"
-        script.write_text(f"trap : INT\n{shlex.join(command)}\n{report_end}\nsleep 3600\n")
+        run = with_forked_python(command) if forked else command
+        script.write_text(f"trap : INT\n{shlex.join(run)}\n{report_end}\nsleep 3600\n")
         self._run(
             *("new-session", "-d", "-x", str(columns), "-y", str(lines), f"exec sh '{script}'"),
             environment={**environment, "TERM": "xterm-256color", "LANG": "C.UTF-8"},

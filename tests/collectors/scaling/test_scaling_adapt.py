@@ -8,7 +8,6 @@ import pytest
 from dasktop.collectors.model.plan import Adapt
 from dasktop.collectors.model.snapshot import Adaptive
 from tests.contract.embedded import EmbeddedCommands
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.notebook import Notebook
 from tests.support.scaling_clusters import IMPORTS, PROCESSES, Cluster
 from tests.support.waiting import until
@@ -20,7 +19,7 @@ TICKS = 8  # of a second each; dask closes a worker after three in a row
 def cluster(tmp_path):
     with (
         EmbeddedCommands(kill_wait_seconds=5) as slurm,
-        Notebook(slurm.environment | FORKSERVER, tmp_path) as notebook,
+        Notebook(slurm.environment, tmp_path) as notebook,
     ):
         notebook.run(IMPORTS)
         cluster = Cluster(slurm, notebook, tmp_path, 2, f"processes={PROCESSES}")

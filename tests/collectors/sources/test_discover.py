@@ -22,6 +22,7 @@ from dasktop.collectors.sources import own_addresses
 from dasktop.collectors.sources.dask.collector import Identity
 from dasktop.collectors.sources.discover import AddressHint, discover, hints_from_processes, hints_from_scripts
 from dasktop.collectors.sources.own_addresses import Listener, OwnAddresses, own_listeners, parse_sockets, program_words
+from tests.support.isolated_environment import SPAWN
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -279,7 +280,12 @@ def test_scheduler_inside_a_process_is_found(tmp_path):
     program = tmp_path / "analysis.py"
     program.write_text(HOLDS_A_CLUSTER)
     process = subprocess.Popen(
-        [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | SPAWN,
     )
     try:
         address = process.stdout.readline().strip()

@@ -24,7 +24,6 @@ from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.view.plain import plain_tree
 from tests.support import snapshots
 from tests.support.dasktop_program import dasktop
-from tests.support.isolated_environment import FORKSERVER
 from tests.support.terminal import Terminal
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -50,7 +49,7 @@ LOST = re.compile(r"! job \d is lost")
 def environment(tmp_path):
     """Return an environment that keeps all files in one folder and marks all processes; check that no file is left."""
     short = Path(tempfile.mkdtemp(prefix="d-"))  # a socket's path must be short
-    yield os.environ | FORKSERVER | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
+    yield os.environ | {"TMPDIR": str(short), "DASKTOP_TEST_MARK": str(short)}
     assert list(short.iterdir()) == [], "files are left"
     short.rmdir()
 
@@ -157,7 +156,7 @@ def test_demo_uses_and_saves_no_view_settings(tmp_path, monkeypatch):
 
 def test_demo_shows_the_typical_problems(environment, tmp_path):
     """The log line of a failed job, a worker near its limit, a pending job's reason, and an idle job."""
-    with Terminal(DEMO, tmp_path, environment, 120, 40) as terminal:
+    with Terminal(DEMO, tmp_path, environment, 120, 40, forked=False) as terminal:
         terminal.wait_for("PENDING")
         terminal.wait_for("6 workers")
         terminal.wait_for(lambda screen: LOST.search(screen))  # then it is the last row
@@ -188,7 +187,7 @@ def test_demo_shows_the_typical_problems(environment, tmp_path):
 def test_no_process_or_file_is_left(environment, tmp_path, end):
     # A killed demo cannot clean up itself; so this case uses all jobs.
     command = DEMO if end == signal.SIGKILL else WITH_ONE_JOB
-    with Terminal(command, tmp_path, environment) as terminal:
+    with Terminal(command, tmp_path, environment, forked=False) as terminal:
         # A worker that is killed while it starts leaves a folder of multiprocessing behind.
         terminal.wait_for("6 workers" if end == signal.SIGKILL else "SLURMCluster-")
         if isinstance(end, str):

@@ -13,7 +13,7 @@ from dasktop.tui.cli import options
 from dasktop.tui.cli import snapshot as headless
 from tests.support.dask_processes import Scheduler
 from tests.support.dasktop_program import Result, dasktop
-from tests.support.isolated_environment import FORKSERVER
+from tests.support.forked_python import with_forked_python
 from tests.support.notebook import CellError, Notebook
 from tests.support.scaling_clusters import PROGRAM
 from tests.support.terminal import Terminal
@@ -46,7 +46,7 @@ class Cluster:
     def scale_by_program(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         """Run the command in its own process."""
         return subprocess.run(
-            [*PROGRAM, self.address, *arguments],
+            with_forked_python([*PROGRAM, self.address, *arguments]),
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -63,7 +63,7 @@ def cluster(tmp_path_factory):
     (folder / "jobqueue.yaml").write_text(SETTINGS)
     with (
         EmbeddedSlurm(nodes=4, cpus_per_node=4, memory_per_node_mb=8000) as slurm,
-        Notebook(slurm.environment | FORKSERVER | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
+        Notebook(slurm.environment | {"DASK_CONFIG": str(folder)}, slurm.work) as notebook,
     ):
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"

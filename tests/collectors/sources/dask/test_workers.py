@@ -2,7 +2,9 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
+import dask
 import pytest
 from distributed import Client, Nanny, Scheduler, Worker
 
@@ -76,6 +78,14 @@ async def test_refusing_workers_are_asked_once() -> None:
         assert sum("Exception while handling op run" in line for line in workers.log) == 1
 
 
+@pytest.fixture
+def spawn() -> Iterator[None]:
+    """Let a nanny be the parent of its workers."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
+        yield
+
+
+@pytest.mark.usefixtures("spawn")
 async def test_restarted_worker_is_asked_again() -> None:
     async with (
         Scheduler(host="127.0.0.1", port=0, dashboard_address=":0") as scheduler,
