@@ -1,6 +1,6 @@
 """Decides what the tree shows: rows, order, folds, marks and selection. Draws nothing."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from textual.app import App
@@ -34,7 +34,6 @@ from dasktop.tui.view.rows import (
     IdleRow,
     JobRow,
     Key,
-    Row,
     ThreadRow,
     WorkerRow,
 )
@@ -383,7 +382,7 @@ class TreeController:
         """Select the row of a worker as `go_to_finding` does; return whether there is one."""
         return self._go_to_first(lambda rows: places_of_key(("worker", address), rows))
 
-    def _go_to_first(self, places_in: Callable[[Sequence[Row]], list[tuple[Key, ...]]]) -> bool:
+    def _go_to_first(self, places_in: Callable[[RowList], list[tuple[Key, ...]]]) -> bool:
         if self._snapshot is None:
             return False
         for view in (self.view, self.view._replace(pattern="")):

@@ -28,7 +28,11 @@ class FoldedWorkers(NamedTuple):
 
     def keys(self) -> Iterator[Key]:
         """Yield the keys of the rows."""
-        return (_key(worker) for worker in self.workers)
+        return map(_key, self.workers)
+
+    def placed(self) -> Iterator[tuple[int, Worker]]:
+        """Yield the workers, each with the place of its row."""
+        return enumerate(self.workers)
 
     def row(self, place: int) -> Row:
         """Return one of the rows."""
@@ -48,6 +52,10 @@ class FlatWorkers(NamedTuple):
     def keys(self) -> Iterator[Key]:
         """Yield the keys of the rows."""
         return (_key(worker) for worker, _, _ in self.workers)
+
+    def placed(self) -> Iterator[tuple[int, Worker]]:
+        """Yield the workers, each with the place of its row."""
+        return ((place, worker) for place, (worker, _, _) in enumerate(self.workers))
 
     def row(self, place: int) -> Row:
         """Return one of the rows."""
@@ -82,6 +90,12 @@ class JobRun(NamedTuple):
             yield "job", job.job_id
             if is_open:
                 yield from map(_key, job.tasks[0].workers)
+
+    def placed(self) -> Iterator[tuple[int, Worker]]:
+        """Yield the workers, each with the place of its row."""
+        for job, is_open, start in zip(self.jobs, self.unfolded, self.starts, strict=False):
+            if is_open:
+                yield from enumerate(job.tasks[0].workers, start + 1)
 
     def row(self, place: int) -> Row:
         """Return one of the rows."""
@@ -166,6 +180,14 @@ class RowList(Sequence[Row]):
                 yield from part.keys()
             else:
                 yield part.key
+
+    def workers(self) -> Iterator[tuple[int, Worker]]:
+        """Yield all workers that have a row, each with its place, without making rows."""
+        for start, part in zip(self._starts, self._parts, strict=True):
+            if isinstance(part, _MadeLater):
+                yield from ((start + place, worker) for place, worker in part.placed())
+            elif isinstance(part, WorkerRow):
+                yield start, part.worker
 
     def __len__(self) -> int:
         return self._length

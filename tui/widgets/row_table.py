@@ -24,7 +24,7 @@ from dasktop.tui.view.help_rows import HelpGroups
 from dasktop.tui.view.keys import TREE
 from dasktop.tui.view.layout import INDENT
 from dasktop.tui.view.rows import AnyRow, Key
-from dasktop.tui.view.selection import reselect
+from dasktop.tui.view.selection import keys_of, reselect
 from dasktop.tui.widgets.bindings import bindings, bound
 from dasktop.tui.widgets.lines import LEFT_BUTTON, RIGHT_BUTTON
 
@@ -165,8 +165,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
 
     def select_key(self, key: Key) -> bool:
         """Select the row with this key; return whether it exists."""
-        for index, row in enumerate(self._rows):
-            if row.key == key:
+        for index, found in enumerate(keys_of(self._rows)):
+            if found == key:
                 self.select(index)
                 return True
         return False
@@ -274,7 +274,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
 
     def action_parent(self) -> None:
         """Select the parent of the selected row."""
-        if (row := self.selected) is None:
+        if (row := self.selected) is None or row.parent is None:
             return
         for index in range(self._index - 1, -1, -1):
             if self._rows[index].key == row.parent:
