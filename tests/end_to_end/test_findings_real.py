@@ -23,6 +23,7 @@ from tests.slurm.commands import SlurmCommands
 from tests.support.dask_processes import Workers
 from tests.support.dasktop_program import Result, dasktop, one_line
 from tests.support.findings_scenario import FindingsLog, Scenario, run_scenario, sampled
+from tests.support.forked_python import forked_python
 from tests.support.notebook import Notebook
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -267,7 +268,10 @@ def test_wasteful_jobs_are_reported():
         "idle_seconds": 3.0,
         "pending_long_seconds": 1.0,
     }
-    with EmbeddedCommands(kill_wait_seconds=2.0) as slurm, run_scenario(slurm, **thresholds) as scenario:
+    with (
+        EmbeddedCommands(kill_wait_seconds=2.0) as slurm,
+        run_scenario(slurm, python=forked_python(), **thresholds) as scenario,
+    ):
         address = scenario.scheduler.address
         nanny = "--nthreads 1 --memory-limit 400MB"
         scenario.job_ids["empty"] = slurm.submit(f"sleep 600 || dask worker {address} --name empty")

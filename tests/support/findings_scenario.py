@@ -65,21 +65,24 @@ class FindingsLog:
 class Scenario(FindingsLog):
     """Jobs on a SLURM, a scheduler, and the findings about them."""
 
-    def __init__(self, slurm: SlurmCommands, scheduler: Scheduler) -> None:
+    def __init__(self, slurm: SlurmCommands, scheduler: Scheduler, python: str) -> None:
         super().__init__()
         self.slurm = slurm
         self.scheduler = scheduler
+        self._python = python
         self.job_ids: dict[str, str] = {}
 
     def submit(
         self,
         name: str,
         *arguments: str,
-        python: str = sys.executable,
+        python: str | None = None,
         worker: str = "--no-nanny --nthreads 1 --memory-limit 0",
     ) -> None:
         """Submit a job with a worker: by default with one thread, no nanny and no memory limit."""
-        command = f"{python} -m dask worker {self.scheduler.address} --no-dashboard --name {name} {worker}"
+        command = (
+            f"{python or self._python} -m dask worker {self.scheduler.address} --no-dashboard --name {name} {worker}"
+        )
         self.job_ids[name] = self.slurm.submit(f"{command} --death-timeout 300\n", "--mem=500M", *arguments)
 
     def wait_for_finding(self, code: str, name: str | None) -> None:
@@ -140,11 +143,18 @@ def run_scenario(
     slurm: SlurmCommands,
     record: Path | None = None,
     scheduler_environment: Mapping[str, str] | None = None,
+    python: str = sys.executable,
     **thresholds: float,
 ) -> Iterator[Scenario]:
-    """Yield a scenario with a scheduler and a sampler; cancel all jobs at the end."""
+    """Yield a scenario with a scheduler and a sampler; cancel all jobs at the end.
+
+    Parameters
+    ----------
+    python
+        Runs the workers; with `forked_python`, they are no processes of the jobs.
+    """
     with Scheduler(environment=scheduler_environment) as scheduler:
-        scenario = Scenario(slurm, scheduler)
+        scenario = Scenario(slurm, scheduler, python)
         try:
             with sampled(scheduler.address, slurm, scenario, record, **thresholds):
                 yield scenario

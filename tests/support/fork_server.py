@@ -24,6 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+import dask.config
+
 from tests.support.startup import worker_server
 
 WORKER = "distributed.cli.dask_worker"
@@ -33,7 +35,7 @@ PRELOADED = (
     *(f"dasktop.tui.cli.{name}" for name in ("main", "scale", "screen", "snapshot")),
 )
 _READ_AT_IMPORT = ("DASK_", "PYTHON", "TEXTUAL")
-_READ_LATER = frozenset({"DASK_JOBQUEUE__SLURM__PYTHON", "PYTHONHASHSEED"})
+_READ_LATER = frozenset({"DASK_CONFIG", "DASK_JOBQUEUE__SLURM__PYTHON", "PYTHONHASHSEED"})
 _COPIED_STREAMS = (5, 6, 7)
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 _APPEND = os.O_APPEND | os.O_ACCMODE
@@ -153,8 +155,11 @@ def _become(process: Path, arguments: list[str], environment: dict[str, str], st
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
         os.closerange(3, max(int(name) for name in os.listdir("/proc/self/fd")) + 1)  # noqa: PTH208 - open files
+        has_other_files = environment.get("DASK_CONFIG") != os.environ.get("DASK_CONFIG")
         os.environ.clear()
         os.environ.update(environment)
+        if has_other_files:
+            dask.config.refresh(paths=dask.config._get_paths())
         for number, (name, mode) in enumerate(_STREAMS):
             stream = open(number, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
