@@ -317,6 +317,10 @@ class DetailsBody(Container):
             self._lines_below = lines
             self._pane.styles.height = lines
 
+    def on_mount(self) -> None:
+        """Place the pane, so that the first drawing has it."""
+        self._place_pane()
+
     def on_resize(self, event: events.Resize) -> None:
         """Place the pane for the new size."""
         del event

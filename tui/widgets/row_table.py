@@ -89,6 +89,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         self._rows: Sequence[R] = ()
         self._message = ""
         self._index = 0
+        self._fitted_cells = 0
         self._drawn: dict[int, tuple[object, bool] | str] = {}
         self._looks: dict[int, object] = {}  # of rows, by index, until anything but the selection changes
         self._clicked: Key | None = None
@@ -106,6 +107,13 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
 
     def fit_columns(self) -> None:
         """Fit the columns into a new width. By default, there are none."""
+
+    def _fit_columns(self) -> None:
+        """Fit the columns, if the width has changed."""
+        if self._fitted_cells != (cells := self.cells):
+            self._fitted_cells = cells
+            self._looks.clear()
+            self.fit_columns()
 
     @property
     def selected(self) -> R | None:
@@ -183,10 +191,15 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Fit the columns into the new width, and keep the selection in view."""
         del event
-        self.fit_columns()
+        self._fit_columns()
         self._scroll_to_selection()
-        self.refresh_changed()  # Textual may have drawn already, with the old columns
+        self.refresh_changed()
         self.post_message(self.Resized())
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return visible lines, for Textual to draw; it draws before `on_resize`."""
+        self._fit_columns()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Return one visible line, for Textual to draw."""
