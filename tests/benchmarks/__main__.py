@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 
-USUAL = ("poll", "work", "threads", "sampler", "analysis", "slurm", "screen", "start", "recording", "follow", "live")
+USUAL = ("poll", "threads", "sampler", "analysis", "slurm", "screen", "start", "recording", "follow", "live")
 """Each is the module ``bench_NAME``; they run in this order. ``follow`` takes more than a minute, ``live`` three."""
 NAMES = (*USUAL, "day", "growth")
 """The last two take several minutes, and run only if they are named."""

@@ -1,4 +1,7 @@
-"""What a poll costs the scheduler: time on its event loop and bytes, compared with dask's own ``identity``."""
+"""What a poll costs the scheduler: time on its event loop and bytes.
+
+Compared with dask's own ``identity``, and with polls that do not ask for the work.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -26,7 +29,7 @@ def rows(*, tiny: bool) -> Iterator[Row]:
 
 
 async def compared(address: str, rounds: int) -> list[Row]:
-    """Poll for some half minutes, each beside the same number of calls of ``identity``."""
+    """Poll for some half minutes, each time also without the work, and beside a call of ``identity``."""
     now = 0.0
     control = await Connection.open(parse_address(address), None, PATIENCE_SECONDS)
 
@@ -46,30 +49,33 @@ async def compared(address: str, rounds: int) -> list[Row]:
     async def nothing() -> None:
         pass
 
-    polls: list[tuple[float, float]] = []
-    identities: list[tuple[float, float]] = []
     with mock.patch.object(collector_module, "time", SimpleNamespace(monotonic=lambda: now)):
-        collector = DaskCollector(address, timeout_seconds=PATIENCE_SECONDS)
-        await collector.read()  # attaches, and registers all workers
-        await collector.read()
-        await identity()
+        polls, without_work = (DaskCollector(address, timeout_seconds=PATIENCE_SECONDS) for _ in range(2))
+        without_work._work.request = lambda _: None  # type: ignore[assignment, misc, return-value]
+        actions = (polls.read, without_work.read, identity)
+        for action in actions:
+            await action()  # attaches, and registers all workers
+            await action()
+        half_minutes = []
         for _ in range(rounds):
-            sums = [[0.0, 0.0], [0.0, 0.0]]
+            sums = [[0.0, 0.0] for _ in actions]
             for _ in range(POLLS):
                 now += POLL_SECONDS
                 await control.call(ADVANCE, PATIENCE_SECONDS, span=POLL_SECONDS)
                 of_measuring = await cost_of(nothing)
-                for found, action in zip(sums, (collector.read, identity), strict=True):
+                for found, action in zip(sums, actions, strict=True):
                     seconds, sent = await cost_of(action)
-                    found[0] += seconds - of_measuring[0]
-                    found[1] += sent - of_measuring[1]
-            polls.append((sums[0][0] / POLLS, sums[0][1] / POLLS))
-            identities.append((sums[1][0] / POLLS, sums[1][1] / POLLS))
-    await collector.close()
-    await control.close()
-    ours, theirs = (tuple(map(median, zip(*found, strict=True))) for found in (polls, identities))
+                    found[0] += (seconds - of_measuring[0]) / POLLS
+                    found[1] += (sent - of_measuring[1]) / POLLS
+            half_minutes.append(sums)
+    for each in (polls, without_work, control):
+        await each.close()
+    ours, without, theirs = (
+        [median(values) for values in zip(*found, strict=True)] for found in zip(*half_minutes, strict=True)
+    )
     base = "identity(n_workers=-1)"
     return [
         Row.of_ratio("poll-time", 1000 * ours[0], "ms", base, 1000 * theirs[0], 0.25),
         Row.of_ratio("poll-bytes", ours[1], "bytes", base, theirs[1], 0.15),
+        Row.of_ratio("poll-with-work", 1000 * ours[0], "ms", "a poll without the work", 1000 * without[0], 1.15),
     ]

@@ -15,7 +15,7 @@ from typing import Any
 from dasktop.collectors.sources.dask.shipped_distributed_private import events_of, keeps_events, logged_workers
 from dasktop.collectors.sources.dask.shipped_owner_finder import OwnerFinder
 from dasktop.collectors.sources.dask.shipped_place import read_place
-from dasktop.collectors.sources.dask.shipped_values import pack_answer, plain, text
+from dasktop.collectors.sources.dask.shipped_values import pack_answer, plain, text, workers_of_scheduler
 from dasktop.collectors.sources.dask.shipped_work import counts_of, read_work
 from dasktop.collectors.sources.dask.shipped_workers import read_workers
 
@@ -190,7 +190,7 @@ def count_tasks(scheduler: Any) -> dict[str, int]:
                     counts[state] = counts.get(state, 0) + count
         counts.pop("forgotten", None)
         return counts
-    counts["processing"] = sum(len(worker.processing) for worker in scheduler.workers.values())
+    counts["processing"] = sum(len(worker.processing) for worker in workers_of_scheduler(scheduler))
     counts["no-worker"] = len(scheduler.unrunnable)
     if hasattr(scheduler, "queued"):  # from 2022.9
         counts["queued"] = len(scheduler.queued)

@@ -16,7 +16,7 @@ from dasktop.collectors.sources.dask.shipped_distributed_private import (
     events_of,
     keeps_events,
 )
-from dasktop.collectors.sources.dask.shipped_values import plain, text
+from dasktop.collectors.sources.dask.shipped_values import plain, text, workers_of_scheduler
 
 # Counts of tasks by state are sent as a list in this order.
 STATES = ("released", "waiting", "no-worker", "queued", "processing", "memory", "erred", "forgotten")
@@ -343,7 +343,7 @@ def longest_tasks(scheduler: Any) -> tuple[list[Any], list[Any]]:
     In the order in which a reading describes the workers, which report their tasks by heartbeat.
     """
     tasks, seconds = [], []
-    for worker in list(scheduler.workers.values()):
+    for worker in workers_of_scheduler(scheduler):
         task = longest = None
         if executing := worker.executing:
             # Faster than `max` of the items by their second part.
@@ -370,7 +370,7 @@ def read_running(scheduler: Any, seconds: list[Any]) -> list[list[Any]]:
     """Return the tasks that run longest, the longest first. ``seconds``: from `longest_tasks`."""
     # The longest MOST_RUNNING are on the workers with the longest ones. `heapq` would take twice as long.
     numbers = sorted([number for number, ran in enumerate(seconds) if ran is not None], key=seconds.__getitem__)
-    workers = list(scheduler.workers.values())
+    workers = workers_of_scheduler(scheduler)
     at_work = [workers[number] for number in numbers[-MOST_RUNNING:]]
     running = [(ran, task, worker) for worker in at_work for task, ran in worker.executing.items()]
     running.sort(key=operator.itemgetter(0), reverse=True)

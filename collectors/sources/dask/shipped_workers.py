@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from dasktop.collectors.sources.dask.shipped_distributed_private import stored_counts
-from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text
+from dasktop.collectors.sources.dask.shipped_values import LARGEST_INTEGER, plain, text, workers_of_scheduler
 
 # One column for each, of values that never change while a worker is registered.
 REGISTERED_FIELDS = ("address", "name", "pid", "has_nanny", "nthreads", "memory_limit", "versions")
@@ -43,7 +43,7 @@ def read_workers(scheduler: Any, known: Any, now: float) -> dict[str, Any]:
     ``known`` is that of the last answer, or None. What has not changed since is omitted: ``registered`` is None if the
     same workers are registered, in the same order, and ``places`` (numbers in that order) is None for all of them.
     """
-    workers = list(scheduler.workers.values())
+    workers = workers_of_scheduler(scheduler)
     registration = registration_of(workers)
     since = time_of_answer(known, registration, now)
     if since is None:
