@@ -178,15 +178,21 @@ class Runner:
         completing = [job for job in self.active if job.completing]
         if not completing:
             return
-        found = self._find(thorough=True)
+        found = self._find()
+        ready = [job for job in completing if not self._has_processes(job, found)]
+        if ready:  # processes that did not belong are checked again only at the end: that reads all environments
+            found = self._find(thorough=True)
         for job in completing:
-            left = [process for key, processes in found.items() if key.job == job.id for process in processes]
+            left = _of_job(job, found)
             if left and job.kill_at is not None and now >= job.kill_at:
                 send(left, signal.SIGKILL)
-            elif not left and not any(root.job is job for root in self._roots.values()):
+            elif job in ready and not left:
                 job.completing, job.done_at = False, now
                 del self._active[job.id]
                 shutil.rmtree(self._script(job).parent, ignore_errors=True)
+
+    def _has_processes(self, job: Job, found: Mapping[TaskKey, list[psutil.Process]]) -> bool:
+        return bool(_of_job(job, found)) or any(root.job is job for root in self._roots.values())
 
     def measure(self, now: float) -> None:
         """Measure every task, and kill the jobs that use more memory on a node than they have there."""
@@ -224,6 +230,10 @@ class Runner:
     def _find(self, *, thorough: bool = False) -> dict[TaskKey, list[psutil.Process]]:
         roots = {pid: TaskKey(root.job.id, str(root.step.id), root.task.rank) for pid, root in self._roots.items()}
         return self._table.scan(roots, thorough=thorough)
+
+
+def _of_job(job: Job, found: Mapping[TaskKey, list[psutil.Process]]) -> list[psutil.Process]:
+    return [process for key, processes in found.items() if key.job == job.id for process in processes]
 
 
 def repeated(counts: Iterable[int]) -> str:
