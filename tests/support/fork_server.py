@@ -17,6 +17,7 @@ import selectors
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -158,6 +159,7 @@ def _become(process: Path, arguments: list[str], environment: dict[str, str], st
         has_other_files = environment.get("DASK_CONFIG") != os.environ.get("DASK_CONFIG")
         os.environ.clear()
         os.environ.update(environment)
+        tempfile.tempdir = None  # so that it is read again
         if has_other_files:
             dask.config.refresh(paths=dask.config._get_paths())
         for number, (name, mode) in enumerate(_STREAMS):
