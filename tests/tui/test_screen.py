@@ -277,25 +277,13 @@ class TestKeys:
             await screen.press("1")
             assert (screen.feed.watched[-1], screen.feed.hidden) == (set(), set())
 
-    async def test_threads_of_hundreds_of_workers_are_not_read(self) -> None:
+    async def test_threads_of_any_number_of_workers_can_be_unfolded(self) -> None:
+        shown = snapshot([busy_job(str(number), number) for number in range(26)])
         async with running() as screen:
-            await screen.show(snapshot([busy_job(str(number), number) for number in range(26)]))
+            await screen.show(shown)
             await screen.press("4")
-            assert screen.feed.watched == []
-            assert "104 workers" in screen.lines_of(StatusLine)[0]
-
-    async def test_workers_that_join_later_fold_threads(self) -> None:
-        async with running() as screen:
-            await screen.show(snapshot([busy_job("1", 0)]))
-            await screen.press("4")
-            assert len(screen.feed.watched[-1]) == 4
-            await screen.press("j", "left", "right")
-            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(26)]))
-            assert len(screen.feed.watched[-1]) == 1, "the worker that was unfolded individually"
-            assert "too many workers" in screen.lines_of(StatusLine)[0]
-            await screen.press("escape")
-            await screen.show(snapshot([busy_job(str(number + 1), number) for number in range(27)]))
-            assert screen.base.query_one(StatusLine).size.height == 0, "it is shown once"
+            assert len(screen.feed.watched[-1]) == 104
+            assert len(screen.feed.watched[-1] - screen.feed.hidden) < 40, "those that are in sight"
 
     async def test_clicks_on_column_heads_sort_and_reverse(self) -> None:
         async with running() as screen:

@@ -22,7 +22,7 @@ from dasktop.tui.view.filtering import (
     nothing_matches,
     with_whole_figures,
 )
-from dasktop.tui.view.folds import THREADS, Folds
+from dasktop.tui.view.folds import Folds
 from dasktop.tui.view.row_list import RowList
 from dasktop.tui.view.row_marks import RowMarks
 from dasktop.tui.view.rows import (
@@ -44,9 +44,6 @@ from dasktop.tui.view.workers import longest_running
 from dasktop.tui.widgets.header import ColumnHeads
 from dasktop.tui.widgets.pattern_line import FilterLine
 from dasktop.tui.widgets.status_line import StatusLine
-
-_MAX_UNFOLDED_WORKERS = 100
-"""The threads of each unfolded worker are polled."""
 
 
 class TreeController:
@@ -139,11 +136,6 @@ class TreeController:
         self._folds.adapt(self._snapshot, self.table.size.height + self._spare_lines())
         filtered = apply_view(self._snapshot, self.view)
         rows = self._rows(filtered)
-        unfolded = self._shown_unfolded(rows)
-        if len(unfolded) > _MAX_UNFOLDED_WORKERS and self._folds.fold_threads():
-            self._status.announce("too many workers to read all threads; threads are folded", "waiting")
-            rows = self._rows(filtered)
-            unfolded = self._shown_unfolded(rows)
         pattern = self.view.pattern
         message = nothing_matches(pattern, self._snapshot) if pattern else empty_words(self._snapshot)
         self.filter_line.show_count(hit_words(filtered, self._snapshot, is_flat=self.view.is_flat) if pattern else "")
@@ -151,7 +143,7 @@ class TreeController:
         times = TaskTimes.of(self._snapshot.work, self._thresholds, self._snapshot.findings)
         self.table.show(rows, self._snapshot.taken_at, message, filtered.context, marks, times)
         self._scroll_to_unfolded()
-        self._unfolded_workers = unfolded
+        self._unfolded_workers = self._shown_unfolded(rows)
         self._watch_threads()
         self._follow()
 
@@ -294,13 +286,6 @@ class TreeController:
 
     def fold_to(self, level: int) -> None:
         """Unfold the tree down to a level, and fold what is below it."""
-        workers = self._snapshot.totals.workers if self._snapshot is not None else None
-        if level == THREADS and (workers or 0) > _MAX_UNFOLDED_WORKERS:
-            self._app.bell()
-            self._status.show_result(
-                f"{workers:,} workers are too many to read all threads; unfold single ones", "waiting"
-            )
-            return
         self._folds.choose_level(level)
         self.show_rows()
 

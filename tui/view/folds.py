@@ -61,11 +61,6 @@ class Folds:
         self._level = level
         self._is_frozen = True
 
-    def fold_threads(self) -> bool:
-        """Fold all workers except those unfolded one by one; return whether all threads were shown."""
-        were_shown, self._level = self._level == THREADS, min(self._level, WORKERS)
-        return were_shown
-
     def freeze(self) -> None:
         """Stop adapting the default."""
         self._is_frozen = True

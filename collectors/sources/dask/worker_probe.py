@@ -115,7 +115,9 @@ class WorkerRegistry:
 
 _AT_ONCE = 64
 _HIDDEN_AT_ONCE = 4
-"""How many workers are asked for threads that nobody sees now, so that these are at hand when they come into sight."""
+"""How many workers are asked at a poll for threads that nobody sees now, to be at hand when they come into sight."""
+_HIDDEN_FIRST = 40
+"""The same, of workers whose threads have not been read yet."""
 _WORKER_SECONDS = 1.0
 """Timeout for one worker. A healthy one takes milliseconds, unless a task holds the GIL."""
 
@@ -166,7 +168,8 @@ class WorkerProbe:
     ) -> tuple[WorkerReading, ...]:
         """Register new workers, and read the threads of those at the addresses ``threads_of``.
 
-        Those that are also ``hidden`` are read once, and then in turn; in between, the last reading is kept.
+        Those that are also ``hidden`` are read in turn, first those that were not read yet; in between, the last
+        reading is kept.
         The reading of a worker of which nothing has changed stays the same object.
         """
         before, self._completed = self._completed, {}
@@ -207,10 +210,13 @@ class WorkerProbe:
 
     async def _read_processes(self, connection: Connection, watched: Sequence[Worker], hidden: Collection[str]) -> None:
         places = {process: place for place, process in enumerate(self._processes)}
-        known = [one for one in watched if one.address in hidden and process_of(one) in places]
+        in_sight = [worker for worker in watched if worker.address not in hidden]
+        out_of_sight = [worker for worker in watched if worker.address in hidden]
+        unread = [worker for worker in out_of_sight if process_of(worker) not in places]
+        known = [worker for worker in out_of_sight if process_of(worker) in places]
         known.sort(key=lambda worker: places[process_of(worker)])
         kept = {process_of(worker): self._processes[process_of(worker)] for worker in known[_HIDDEN_AT_ONCE:]}
-        due = [worker for worker in watched if process_of(worker) not in kept]
+        due = [*in_sight, *unread[:_HIDDEN_FIRST], *known[:_HIDDEN_AT_ONCE]]
         askable = [worker for worker in due if self._registry.of(worker) and self._registry.may_ask(worker)]
         answers = await self._ask(connection, askable, [{"op": THREADS}])
         self._processes = kept | {

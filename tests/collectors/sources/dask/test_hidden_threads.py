@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from dasktop.collectors.model.snapshot import Worker
+from dasktop.collectors.sources.dask import worker_probe
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
 from dasktop.collectors.sources.dask.shipped_worker import THREADS
 from dasktop.collectors.sources.dask.worker_probe import WorkerProbe
@@ -95,3 +97,15 @@ def test_hidden_worker_in_a_new_process_is_read_at_once() -> None:
     restarted = (*WORKERS[:-1], replace(WORKERS[-1], pid=999))
     assert ADDRESSES[-1] in probe.poll(ADDRESSES, restarted)
     assert probe.read_in[-1] == 5
+
+
+def test_many_hidden_workers_are_read_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_probe, "_HIDDEN_FIRST", 5)
+    probe = Probe()
+    seen, hidden = ADDRESSES[:2], ADDRESSES[2:]
+    turns = [probe.poll(hidden) for _ in range(3)]
+    assert [turn[:2] for turn in turns] == [seen] * 3
+    assert turns[0][2:] == hidden[:5]
+    assert turns[1][2:7] == hidden[5:], "before any is read again"
+    assert probe.read_in.count(None) == 0
+    assert turns[2][2:] == hidden[4:8], "the oldest first"
