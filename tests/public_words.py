@@ -4,6 +4,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,8 +44,13 @@ class Template(NamedTuple):
         return _WORD.findall(self.text)
 
 
-def templates() -> Iterator[Template]:
-    """Yield every string literal in `dasktop.collectors` that may be part of a message."""
+@cache
+def templates() -> tuple[Template, ...]:
+    """Return every string literal in `dasktop.collectors` that may be part of a message."""
+    return tuple(_templates())
+
+
+def _templates() -> Iterator[Template]:
     for path in sorted(COLLECTORS.rglob("*.py")):
         name = path.relative_to(COLLECTORS).as_posix()
         if not name.startswith(_NO_MESSAGES):

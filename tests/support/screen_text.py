@@ -1,5 +1,6 @@
 """The lines of the screen, and the styles of their parts."""
 
+from functools import cache
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -20,12 +21,18 @@ def lines_on(app: App[object]) -> list[str]:
 
 def styles_on(app: App[object]) -> list[str]:
     """Return for each line which cells have which style, such as ``3-8 bold, 12-20 green``."""
-    return [", ".join(_runs(strip)) for strip in strips_of(app)]
+    return text_and_styles(app)[1]
+
+
+def text_and_styles(app: App[object]) -> tuple[list[str], list[str]]:
+    """Return what `lines_on` and `styles_on` return; Textual composes the screen once for both."""
+    strips = strips_of(app)
+    return [strip.text.rstrip() for strip in strips], [", ".join(_runs(strip)) for strip in strips]
 
 
 def _runs(strip: Strip) -> list[str]:
     runs, start = [], 0
-    for style, segments in groupby(strip, key=lambda segment: _style_name(segment.style, segment.text)):
+    for style, segments in groupby(strip, key=lambda segment: _style_name(segment.style, not segment.text.strip())):
         end = start + sum(cell_len(segment.text) for segment in segments)
         if style:
             runs.append(f"{start}-{end} {style}")
@@ -33,7 +40,8 @@ def _runs(strip: Strip) -> list[str]:
     return runs
 
 
-def _style_name(style: Style | None, text: str) -> str:
+@cache
+def _style_name(style: Style | None, is_blank: bool) -> str:
     """Return the visible attributes and colours; for blanks, only background, underline and reverse."""
     if style is None:
         return ""
@@ -48,5 +56,5 @@ def _style_name(style: Style | None, text: str) -> str:
         dim=style.dim or None,
         italic=style.italic or None,
     )
-    shown = filled + drawn if text.strip() else filled
+    shown = filled if is_blank else filled + drawn
     return str(shown) if shown else ""

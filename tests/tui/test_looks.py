@@ -13,7 +13,7 @@ from dasktop.tui.config.view_settings import ViewSettings
 from dasktop.tui.draw import glyphs
 from dasktop.tui.terminal.theme import has_sixteen
 from tests.support.scenes import SCENES, app_for, play, recorded
-from tests.support.screen_text import lines_on, styles_on
+from tests.support.screen_text import text_and_styles
 
 SIZES = ((60, 15), (80, 24), (120, 40), (200, 50), (300, 100))
 COLOUR = re.compile(r"color\(|#|\b(black|red|green|yellow|blue|magenta|cyan|white)\b")
@@ -41,7 +41,7 @@ async def test_a_scene_looks_as_before(name, size, snapshot, monkeypatch):
     async with app.run_test(size=size) as pilot:
         await play(pilot, scene, recorded(scene.run)[SNAPSHOTS])
         # The line of keys is last; a new key must not change each of these.
-        text, styles = lines_on(app)[:-1], styles_on(app)[:-1]
+        text, styles = (lines[:-1] for lines in text_and_styles(app))
     shown = [*text, "", "styles:", *(f"{number}: {runs}" for number, runs in enumerate(styles) if runs)]
     assert "\n".join(shown) == snapshot
 
@@ -60,7 +60,7 @@ async def test_a_scene_needs_neither_colours_nor_unicode(name, monkeypatch):
             await pilot.resize_terminal(*size)
             await pilot.pause()
             await pilot.pause()
-            for text, styles in zip(lines_on(app), styles_on(app), strict=True):
+            for text, styles in zip(*text_and_styles(app), strict=True):
                 assert text.isascii()
                 assert not COLOUR.search(styles), (text, styles)
     assert [chr(code) for code, text in replacements.items() if "?" in text] == []

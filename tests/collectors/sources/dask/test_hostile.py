@@ -105,9 +105,10 @@ def deep(plain: dict[str, Any], folder: Path) -> bytes:
 
 
 def million_workers(plain: dict[str, Any], folder: Path) -> bytes:
-    return framed(
-        [msgpack.packb({**plain, "workers": {**whole_answer(), "registered": {"columns": [[[]] * 1_000_000] * 7}}})]
-    )
+    """Return seven columns of a million empty lists each, which take long to pack."""
+    columns = b"\x97" + (b"\xdd" + struct.pack(">I", 1_000_000) + b"\x90" * 1_000_000) * 7
+    packed = msgpack.packb({**plain, "workers": {**whole_answer(), "registered": {"columns": "COLUMNS"}}})
+    return framed([packed.replace(msgpack.packb("COLUMNS"), columns)])
 
 
 def too_long(plain: dict[str, Any], folder: Path) -> bytes:
