@@ -19,7 +19,7 @@ CHARACTER_SECONDS = 1e-6
 _CHARACTERS_PER_CALL = 50
 """The overhead of a call, in characters."""
 _LONGEST_PATTERN = 500
-_KEPT = 32
+_KEPT = 8
 _MOST_REMEMBERED = 100_000
 _SPECIAL = frozenset(r".^$*+?{}[]\|()")
 
@@ -72,6 +72,7 @@ class Pattern:
         self.has_given_up = False
         self._seconds_left = FREE_SECONDS
         self._matches: dict[str, bool] = {}
+        self._matches_any: dict[tuple[str | None, ...], bool] = {}
 
     def matches(self, text: str) -> bool:
         """Return whether there is a match. Remembered: a filter asks for the same names at each snapshot."""
@@ -81,6 +82,19 @@ class Pattern:
             if len(self._matches) >= _MOST_REMEMBERED:
                 self._matches.clear()
             self._matches[text] = found
+        return found
+
+    def matches_any(self, texts: tuple[str | None, ...]) -> bool:
+        """Return whether there is a match in any of these texts; none is in an unknown or empty one. Remembered."""
+        found = self._matches_any.get(texts)
+        if found is None:
+            had_given_up = self.has_given_up
+            found = any(map(self.matches, filter(None, texts)))
+            if self.has_given_up != had_given_up:  # some texts were compared with the regular expression
+                return self.matches_any(texts)
+            if len(self._matches_any) >= _MOST_REMEMBERED:
+                self._matches_any.clear()
+            self._matches_any[texts] = found
         return found
 
     def search(self, text: str) -> Found | None:
@@ -118,6 +132,7 @@ class Pattern:
     def _give_up(self) -> None:
         self._matcher, self.has_given_up = None, True
         self._matches.clear()
+        self._matches_any.clear()
 
 
 @lru_cache(_KEPT)

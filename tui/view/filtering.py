@@ -141,7 +141,9 @@ class Filter:
 
     def finds_worker(self, worker: Worker) -> bool:
         """Return whether a worker matches, or a task that it runs, as far as known."""
-        tasks = (*(thread.task_key for thread in worker.threads), *self._running.get(worker.address, ()))
+        tasks: tuple[str | None, ...] = tuple(self._running.get(worker.address, ()))
+        if worker.threads:
+            tasks = (*(thread.task_key for thread in worker.threads), *tasks)
         if self._is_number:
             tasks = tuple(without_token(task) for task in tasks if task is not None)
         address = None if self._is_number else worker.address
@@ -154,15 +156,14 @@ class Filter:
         names = (end.worker, address, end.job_id, end.node, why_it_left(end))
         return self._finds((how_it_left(end),), names, self._of_workers.get(end.worker or "", ()))
 
-    def _finds(self, state: Iterable[str | None], others: Iterable[str | None], found: Iterable[str]) -> bool:
+    def _finds(self, state: tuple[str | None, ...], others: tuple[str | None, ...], found: Iterable[str]) -> bool:
         match self._field:
             case "state":
-                texts: Iterable[str | None] = state
+                return self._pattern.matches_any(state)
             case "finding":
-                texts = found
+                return self._pattern.matches_any(tuple(found))
             case _:
-                texts = (*state, *others)
-        return any(map(self._pattern.matches, filter(None, texts)))  # unknown and empty texts match nothing
+                return self._pattern.matches_any((*state, *others))
 
 
 def _parts(pattern: str) -> tuple[bool, str | None, str]:

@@ -117,6 +117,16 @@ def test_matches_are_remembered_until_the_pattern_is_plain_text():
     assert pattern.matches("(n1|n2)$ again")
 
 
+def test_matches_in_several_texts_are_remembered():
+    pattern = Pattern("(n1|n2)$")
+    assert pattern.matches_any(("n3", None, "", "node n2"))
+    assert not pattern.matches_any((None, "", "(n1|n2)$ again"))
+    assert not Pattern("^$").matches_any((None, ""))
+    pattern._give_up()
+    assert not pattern.matches_any(("n3", None, "", "node n2"))
+    assert pattern.matches_any((None, "", "(n1|n2)$ again"))
+
+
 def test_name_with_a_hyphen_is_plain_text():
     pattern = Pattern("cluster-1_2 &")
     assert pattern._matcher is None
