@@ -1,18 +1,24 @@
 """Until the first jobs are drawn, nothing is imported or polled that they do not need."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import dasktop.tui
 from dasktop.collectors.model.snapshot import to_json
+from dasktop.tui.cli.preload import PACKAGES
 from tests.support.snapshots import everyday
 from tests.support.waiting import PATIENCE_SECONDS
 
+FOLDER = Path(next(iter(dasktop.tui.__path__)))
 PROGRAM = """if True:
     import asyncio, json, sys
     import dasktop.tui.cli.main, dasktop.tui.cli.screen
     from dasktop.collectors.model.snapshot import from_json
     from dasktop.tui.app import DasktopApp
+    from dasktop.tui.cli.preload import import_all
     from dasktop.tui.tree.table import TreeTable
     from dasktop.tui.widgets.header import Header
     from tests.support.fake_feed import FakeFeed
@@ -35,7 +41,9 @@ PROGRAM = """if True:
         kind.render_line = render_line
 
     def report():
-        print(json.dumps([drawn, sorted(sys.modules)]))
+        before = sorted(sys.modules)
+        import_all()
+        print(json.dumps([drawn, before, sorted(sys.modules)]))
         app.exit()
 
     drawn = {}
@@ -80,7 +88,21 @@ def test_first_drawing_shows_jobs_and_needs_few_imports():
         [sys.executable, "-c", PROGRAM], input=to_json(snapshot), capture_output=True, timeout=PATIENCE_SECONDS
     )
     assert result.returncode == 0, result.stderr.decode()
-    drawn, modules = json.loads(result.stdout)
+    drawn, modules, modules_later = json.loads(result.stdout)
     assert snapshot.jobs[0].job_id in drawn["TreeTable 0"]
     assert "dasktop" in drawn["Header 0"]
     assert NOT_NEEDED.isdisjoint(modules), NOT_NEEDED & set(modules)
+    assert imported_late() <= set(modules_later), imported_late() - set(modules_later)
+
+
+def imported_late() -> set[str]:
+    """Return the modules of the screen that are imported within functions."""
+    found = set()
+    for package in PACKAGES:
+        for file in (FOLDER / package).glob("*.py"):
+            for function in ast.walk(ast.parse(file.read_text())):
+                if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                    imports = [node for node in ast.walk(function) if isinstance(node, ast.ImportFrom)]
+                    found |= {node.module for node in imports if node.module is not None}
+    assert "dasktop.tui.dialogs.help" in found
+    return {module for module in found if module.startswith("dasktop.tui.")}

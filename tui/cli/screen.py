@@ -17,6 +17,7 @@ from dasktop.collectors.runtime.sampler import Sampler
 from dasktop.collectors.system.user import own_name
 from dasktop.tui.cli.exit_status import SIGNAL_STATUS, USAGE
 from dasktop.tui.cli.options import Refusal
+from dasktop.tui.cli.preload import import_later
 from dasktop.tui.cli.signals import EXIT_SIGNALS, EXIT_TIMEOUT_SECONDS
 from dasktop.tui.config.config import Config
 from dasktop.tui.config.file import remember
@@ -57,6 +58,10 @@ def show(
     sampler.begin()
     from dasktop.tui.app import DasktopApp  # imported late, while SLURM is being queried
 
+    def when_drawn() -> None:
+        sampler.attach()
+        import_later()
+
     feed: Feed = sampler
     if recorder is not None:
         from dasktop.collectors.recording.recorded_feed import RecordedFeed
@@ -65,7 +70,7 @@ def show(
     app = DasktopApp(
         feed,
         options.read_only,
-        when_drawn=sampler.attach,
+        when_drawn=when_drawn,
         unicode=shows_unicode(),
         user=own_name(),
         looks=view_settings_from(config) if keeps_view else ViewSettings(theme=config[THEME]),
