@@ -168,8 +168,8 @@ class Worker(Record, frozen=True, kw_only=True):
     """Dask tasks that are assigned to the worker and do not run yet."""
     stored: int | None
     last_seen_seconds: float | None
-    """How old its last heartbeat was at the reading that brought it; of a heartbeat that is late, at the last reading.
-    `last_seen_at` is exact at any time."""
+    """How old its last heartbeat was at a reading: the last one if the heartbeat is late, else one since when this age
+    has not grown by more than itself and 5 s. `last_seen_at` is exact."""
     evidence: Evidence | None
     last_seen_at: datetime | None = None
     """When its last heartbeat came, by this host's clock."""

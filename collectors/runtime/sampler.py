@@ -113,8 +113,10 @@ class Sampler:
 
     def watch_threads(self, workers: Collection[str], hidden: Collection[str] = ()) -> None:
         """Read the threads of these workers (addresses) from now on, and of no others; of ``hidden`` ones rarely."""
+        new = frozenset(workers) - self._threads_of
         self._threads_of, self._hidden = frozenset(workers), frozenset(hidden)
-        self._call(lambda: self._dask_timer.poll_now())
+        if new:  # else only others are in sight, perhaps since a snapshot has moved rows
+            self._call(lambda: self._dask_timer.poll_now())
 
     def refresh(self) -> None:
         """Poll all sources as soon as their minimum intervals allow."""

@@ -78,7 +78,8 @@ class History:
             self._gaps.clear()
         else:
             gap = snapshot.taken_at - self._taken_at
-            is_usual = bool(self._gaps) and gap <= _USUAL_FACTOR * max(self._gaps)
+            # The second longest: after one pause, such as a suspended computer, another one is not usual.
+            is_usual = bool(self._gaps) and gap <= _USUAL_FACTOR * sorted(self._gaps)[-2:][0]
             self._gaps.append(gap)
             for track in self._tracks.values() if now > self._now else ():
                 track.end_point(now - self._now, holds=is_usual)

@@ -25,6 +25,8 @@ MOST_BYTES = 64 << 20
 MOST_FRAMES = 100_000
 MOST_ITEMS = 200_000
 """Per list or dictionary, and so of workers, jobs and threads."""
+MOST_VALUES_OF_A_PART = 100_000
+"""In an answer that a message contains packed, such as one worker's: its threads are some hundred values."""
 MOST_VALUES = 8_000_000
 """In all lists and dictionaries of a message together. The identity takes about 95 per worker."""
 _MOST_HANDSHAKE_BYTES = 64 << 10
@@ -144,7 +146,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
     return struct.pack("=QQQ", 2 * _NUMBER.size + len(frame), 1, len(frame)) + frame
 
 
-def decode(frame: bytes) -> Any:
+def decode(frame: bytes, most_values: int = MOST_VALUES) -> Any:
     """Decode the msgpack of a message's first frame; lists become tuples.
 
     Raises
@@ -157,8 +159,8 @@ def decode(frame: bytes) -> Any:
     def counted(container: Any) -> Any:
         nonlocal values
         values += 1 + len(container)
-        if values > MOST_VALUES:
-            raise ProtocolError(f"more than {MOST_VALUES:,} values")
+        if values > most_values:
+            raise ProtocolError(f"more than {most_values:,} values")
         return container
 
     try:
@@ -189,7 +191,7 @@ def _check_lengths(frame: bytes) -> None:
     reader.skip()
 
 
-def unpacked(answer: Any) -> Any:
+def unpacked(answer: Any, most_values: int = MOST_VALUES) -> Any:
     """Return an answer as it was before `shipped_values.pack_answer`; every other one as it is.
 
     Raises
@@ -198,7 +200,7 @@ def unpacked(answer: Any) -> Any:
         See `decode`.
     """
     frame = answer.get(PACKED) if isinstance(answer, dict) else None
-    return decode(frame) if isinstance(frame, bytes) else answer
+    return decode(frame, most_values) if isinstance(frame, bytes) else answer
 
 
 def _refuse(code: int, _data: bytes) -> Any:

@@ -281,11 +281,15 @@ class WorkerEvents:
         if not unseen:
             return
         limits = {worker.name: worker.memory_limit_bytes for worker in reading.workers}
-        skew = timedelta() if reading.now is None else taken_at - (as_datetime(reading.now) or taken_at)
-        for worker in unseen:
+        skew_seconds = 0.0 if reading.now is None else taken_at.timestamp() - reading.now
+        room = max(MOST_ADDRESSES, len(reading.workers)) + MOST_DEPARTED - len(self._workers)
+        for worker in unseen[: max(0, room)]:
+            registered_at = as_datetime(worker.registered_at.timestamp() + skew_seconds)
+            if registered_at is None:
+                continue
             self._workers[worker.address] = (worker.name, limits.get(worker.name), None)
-            self._departed[worker.address] = replace(worker, registered_at=worker.registered_at + skew)
-            self._started.setdefault(worker.address, worker.registered_at + skew)
+            self._departed[worker.address] = replace(worker, registered_at=registered_at)
+            self._started.setdefault(worker.address, registered_at)
         while len(self._departed) > MOST_DEPARTED:
             del self._departed[next(iter(self._departed))]
 

@@ -147,7 +147,8 @@ class WorkReader:
         kept = self._kept
         fields = as_dict(answer)
         if "names" not in fields:
-            return None if self._is_due else kept.work
+            # The scheduler answers so if the work was not requested; it may also not answer at all from now on.
+            return kept.work if "longest" in fields and not self._is_due else None
         skew = timedelta() if now is None else taken_at - (as_datetime(now) or taken_at)
         of_names, whole = kept.progress.update(
             _counts_of_names(fields), _counts_of_computations(fields), as_int(fields.get("forgotten_total")) or 0

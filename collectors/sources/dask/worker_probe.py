@@ -15,7 +15,7 @@ from dasktop.collectors.model.readings import SlurmPlace, WorkerReading
 from dasktop.collectors.model.record import Record
 from dasktop.collectors.model.snapshot import ChildProcess, Thread, Worker
 from dasktop.collectors.sources.dask import shipped_worker
-from dasktop.collectors.sources.dask.comm import ProtocolError, unpacked
+from dasktop.collectors.sources.dask.comm import MOST_VALUES_OF_A_PART, ProtocolError, unpacked
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.collectors.sources.dask.plain_values import as_datetime, as_dict, as_int, as_text, as_tuple
 from dasktop.collectors.sources.dask.scheduler_reading import SchedulerReading
@@ -190,7 +190,7 @@ class WorkerProbe:
             has_nanny = worker.address in reading.with_nanny
             read = self._processes.get(process_of(worker), _NOT_READ)
             self._completed[worker.address] = _completed(worker, self._registry.of(worker), has_nanny, read)
-        return tuple(self._completed[worker.address].reading for worker in reading.workers)
+        return tuple([self._completed[worker.address].reading for worker in reading.workers])
 
     async def read_waits(
         self, connection: Connection, workers: Iterable[Worker]
@@ -265,7 +265,7 @@ class WorkerProbe:
 def _unpacked(answer: object) -> object:
     """Return the answer of a worker; ``None`` if it is invalid."""
     try:
-        return unpacked(answer)
+        return unpacked(answer, MOST_VALUES_OF_A_PART)
     except ProtocolError:
         return None
 

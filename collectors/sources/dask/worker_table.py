@@ -4,6 +4,7 @@
 from it can be kept, too.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -29,6 +30,8 @@ from dasktop.collectors.sources.dask.shipped_workers import (
 
 # If a heartbeat is late by more than this many intervals, the worker is too busy to send one.
 _LATE_INTERVALS = 1.5
+# The age of a heartbeat is updated without a new one if it has more than doubled, and grown by this.
+_AGE_STEP_SECONDS = 5.0
 
 
 class _Registered(NamedTuple):
@@ -74,7 +77,9 @@ class WorkerTable:
         self._heartbeats: list[_Heartbeat] = []
         self._current: tuple[tuple[Any, ...], ...] = ((), ())
         self._statuses: dict[int, str | None] = {}
-        self._late: frozenset[int] = frozenset()
+        self._now: float | None = None
+        self._due_at: list[float] = []
+        """By the scheduler's clock: when to make a worker anew although nothing of it has changed."""
         self._workers: list[Worker | None] = []
         self.with_nanny: frozenset[str] = frozenset()
         """The addresses of workers that have a nanny."""
@@ -114,9 +119,11 @@ class WorkerTable:
             self._forget()
             return ()
         self.known = _known(as_tuple(fields.get("known")))
-        late = self._late_at(now)
-        changed |= late | self._late
-        self._late = late
+        if now is None or self._now is None or now < self._now:  # the clock was set back
+            changed = set(range(len(self._workers)))
+        else:
+            changed.update([place for place, due_at in enumerate(self._due_at) if due_at <= now])
+        self._now = now
         for place in changed:
             self._workers[place] = self._worker(place, now, taken_at)
         return tuple(worker for worker in self._workers if worker is not None)
@@ -153,16 +160,8 @@ class WorkerTable:
         self.registered = tuple(_registered(row, versions) for row in rows)
         self._heartbeats = [_Heartbeat()] * len(self.registered)
         self._workers = [None] * len(self.registered)
+        self._due_at = [-math.inf] * len(self.registered)
         self.with_nanny = frozenset(worker.address for worker in self.registered if worker and worker.has_nanny)
-
-    def _late_at(self, now: float | None) -> frozenset[int]:
-        """Return the places of the workers whose heartbeat is late, or unknown."""
-        if now is None:
-            return frozenset(range(len(self._heartbeats)))
-        least = now - _LATE_INTERVALS * _heartbeat_seconds(len(self._heartbeats))
-        return frozenset(
-            place for place, heartbeat in enumerate(self._heartbeats) if heartbeat.at is None or heartbeat.at < least
-        )
 
     def _worker(self, place: int, now: float | None, taken_at: datetime) -> Worker | None:
         registered, heartbeat = self.registered[place], self._heartbeats[place]
@@ -172,9 +171,12 @@ class WorkerTable:
         executing = heartbeat.executing
         if executing is not None and processing is not None:
             executing = min(executing, processing)  # tasks that have ended since the heartbeat are not in `processing`
-        if executing == 0 and processing != 0 and place in self._late:
-            executing = None  # the heartbeat may be older than its tasks; if these hold the GIL, it sends no other
         seconds = None if now is None or heartbeat.at is None else as_seconds(now - heartbeat.at)
+        late_seconds = _LATE_INTERVALS * _heartbeat_seconds(len(self.registered))
+        if executing == 0 and processing != 0 and (seconds is None or seconds > late_seconds):
+            executing = None  # the heartbeat may be older than its tasks; if these hold the GIL, it sends no other
+        if heartbeat.at is not None and seconds is not None:
+            self._due_at[place] = heartbeat.at + min(late_seconds, 2 * seconds + _AGE_STEP_SECONDS)
         return Worker(
             name=registered.name,
             address=registered.address,

@@ -475,6 +475,18 @@ def test_watched_threads_are_read_at_once(start):
         run.next(Snapshot)
 
 
+def test_only_workers_that_were_not_watched_before_are_read_at_once(start):
+    """Each snapshot may move rows into and out of sight."""
+    run = start(interval_seconds=60)
+    run.next(Snapshot)
+    calls = []
+    run.sampler._call = calls.append
+    for hidden in ([], ["tcp://w:1"], ["tcp://w:2"]):
+        run.sampler.watch_threads(["tcp://w:1", "tcp://w:2"], hidden)
+    run.sampler.watch_threads(["tcp://w:2"])
+    assert len(calls) == 1
+
+
 def test_hanging_query_delays_nothing(start):
     run = start(interval_seconds=0.2)
     run.next(Snapshot)

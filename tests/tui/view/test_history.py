@@ -71,6 +71,11 @@ def test_values_count_until_the_next_of_rare_snapshots() -> None:
     assert past.of(WORKER).cpu_percent[-4:] == (50.0, None, None, None), "it took longer than usual"
 
 
+def test_a_second_pause_is_a_gap_too() -> None:
+    past = fed(at(0, 10), at(5, 10), at(10, 10), at(300, 10), at(305, 10), at(600, 10), at(605))
+    assert sum(value is not None for value in past.of(WORKER).cpu_percent) < 10
+
+
 def test_departed_rows_are_forgotten() -> None:
     past = fed(at(0), at(5), snapshot([], taken_at=TAKEN_AT + timedelta(seconds=6)), at(10))
     assert past.of(WORKER) == Past()

@@ -177,3 +177,10 @@ class TestPackedAnswers:
     def test_packed_answer_is_bounded_too(self, frame: bytes) -> None:
         with pytest.raises(ProtocolError):
             unpacked({PACKED: frame})
+
+    def test_a_part_of_a_message_is_bounded_by_less(self) -> None:
+        """A message may contain thousands of them, and is itself only some values long."""
+        threads = pack_answer({"threads": [[1] * 9] * 20})
+        assert unpacked(threads, 300) == unpacked(threads)
+        with pytest.raises(ProtocolError, match="more than 100 values"):
+            unpacked(threads, 100)

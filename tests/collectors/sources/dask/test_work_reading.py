@@ -253,6 +253,14 @@ class TestLargeCluster:
         assert reader.work.request(MOST_SMALL + 1) == {"is_due": False}
         assert reader.after({"longest": None}) is work
 
+    def test_work_is_unknown_once_the_scheduler_does_not_answer(self) -> None:
+        """It has refused, and only its identity is read from now on; that requests no work."""
+        reader = Reader()
+        reader.work.request(MOST_SMALL + 1)
+        reader.read(names=[name_row(memory=4)])
+        reader.work.request(MOST_SMALL + 1)
+        assert [reader.after(answer) for answer in (None, {"error": "no"}, None)] == [None] * 3
+
     def test_work_of_another_scheduler_is_not_kept(self) -> None:
         reader = Reader()
         reader.work.request(MOST_SMALL + 1)

@@ -15,16 +15,17 @@ from dasktop.collectors.model.options import Options
 from dasktop.collectors.model.readings import WorkerReading
 from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.dask import shipped_scheduler
-from dasktop.collectors.sources.dask.scheduler_reading import WorkerEvents, decode
+from dasktop.collectors.sources.dask.scheduler_reading import MOST_ADDRESSES, MOST_DEPARTED, WorkerEvents, decode
 from dasktop.collectors.sources.dask.shipped_scheduler import (
     EVENTS_SECONDS,
     MOST_EVENTS,
     departed_workers,
     read_events,
 )
+from dasktop.collectors.sources.dask.worker_table import WorkerTable
 from tests.support.dask_processes import PATIENCE_SECONDS, Scheduler, Workers
 from tests.support.snapshots import worker as make_worker
-from tests.support.worker_answers import whole_answer
+from tests.support.worker_answers import answer_with_news, whole_answer
 
 HOLD_MUCH = "[bytearray(b'x') * 400_000_000, __import__('time').sleep(600)]"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -169,6 +170,20 @@ class TestKeeping:
         assert kept.departed[0].registered_at == NOW - timedelta(seconds=20)
         kept.after(reading(scheduler_id="other"), NOW)
         assert kept.departed == ()
+
+    def test_their_number_is_limited(self):
+        kept, table = WorkerEvents(), WorkerTable()
+        for number in range(0, 3 * MOST_ADDRESSES, 5000):
+            rows = [[f"tcp://x:{number + each}", "x", 1.0] for each in range(5000)]
+            news = answer_with_news([], {"address": "tcp://a"}) if number else whole_answer({"address": "tcp://a"})
+            kept.after(decode({"id": "s", "workers": news, "departed": rows, "now": 1000.0}, table), NOW)
+        assert len(kept._workers) <= MOST_ADDRESSES + MOST_DEPARTED
+        assert kept.name_of("tcp://a") == "tcp://a", "one that is here stays known"
+
+    @pytest.mark.parametrize("now", [0.0, 1e11, 1e300])
+    def test_clock_of_the_scheduler_may_be_any(self, now):
+        kept = WorkerEvents()
+        kept.after(reading(now=now, departed=[["tcp://b", "jo", 1.0], ["tcp://c", "jo", 9e10]]), NOW)
 
     def test_removal_has_the_pid_of_the_worker(self):
         kept = WorkerEvents()

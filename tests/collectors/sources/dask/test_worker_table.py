@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dasktop.collectors.model.snapshot import Worker
-from dasktop.collectors.sources.dask import shipped_workers
+from dasktop.collectors.sources.dask import shipped_workers, worker_table
 from dasktop.collectors.sources.dask.shipped_workers import read_workers
 from dasktop.collectors.sources.dask.worker_table import WorkerTable
 from tests.support.changing_scheduler import ChangingScheduler
@@ -45,6 +45,18 @@ def test_age_of_a_late_heartbeat_is_counted_on() -> None:
     (late,) = table.update(answer_with_news([], BUSY), NOW + 2.0, TAKEN_AT)
     (later,) = table.update(answer_with_news([], BUSY), NOW + 3.0, TAKEN_AT)
     assert [one.last_seen_seconds for one in (soon, late, later)] == [0.1, 2.1, 3.1]
+
+
+def test_age_of_a_heartbeat_is_never_more_than_doubled_and_5_s_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_table, "_heartbeat_seconds", lambda _: 100.0)
+    table, (before,) = table_of(BUSY)
+    for seconds in range(1, 200):
+        (worker,) = table.update(answer_with_news([], BUSY), NOW + seconds, TAKEN_AT)
+        assert worker.last_seen_seconds is not None
+        assert seconds + 0.1 < 2 * worker.last_seen_seconds + 5.0
+        assert (worker is before) == (seconds + 0.1 < min(2 * (before.last_seen_seconds or 0) + 5.0, 150.0))
+        before = worker
+    assert worker.last_seen_seconds == 199.1, "exact if it is late"
 
 
 @pytest.mark.parametrize(
