@@ -11,8 +11,14 @@ import pytest
 from tests.support.forked_python import forked_python, with_forked_python
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-WAITS = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
-ENDS_AT_SIGTERM = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); {WAITS}"
+# Not one long sleep: it may begin just after a signal, which then has no effect.
+WAITS = """
+import os, time
+print(os.getpid(), flush=True)
+while True:
+    time.sleep(0.1)
+"""
+ENDS_AT_SIGTERM = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)){WAITS}"
 
 
 def run(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
@@ -68,6 +74,7 @@ def test_python_is_started_where_dask_has_other_settings() -> None:
         (ENDS_AT_SIGTERM, signal.SIGTERM, 7),
         (WAITS, signal.SIGKILL, -signal.SIGKILL),  # cannot be passed on
     ],
+    ids=["SIGTERM", "SIGINT", "handler", "SIGKILL"],
 )
 def test_process_ends_with_its_launcher(code: str, number: int, status: int) -> None:
     process = subprocess.Popen(

@@ -39,6 +39,7 @@ while not os.path.exists(begin):
     time.sleep(0.1)
 while not os.path.exists(end):
     sum(range(100_000))
+    time.sleep(0.005)  # a part of a core is enough
 """
 # dasktop must see the worker in the running job, so the script waits for a file before it ends.
 OUTLIVES = "setsid {worker} --name outlives &\nuntil [ -e {go} ]; do sleep 0.2; done; exit 3\n"

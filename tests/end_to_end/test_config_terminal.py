@@ -64,7 +64,7 @@ def test_view_settings_are_kept_for_the_next_start(path: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("end", ["the terminal closes", "SIGTERM"])
 def test_view_settings_are_kept_after_a_signal(path: Path, recorded: str, tmp_path: Path, end: str) -> None:
-    with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 80, 24) as terminal:
+    with Terminal([*PROGRAM, "replay", recorded], tmp_path, os.environ, 80, 24, forked=False) as terminal:
         terminal.wait_for("4709")
         terminal.press("c")
         terminal.wait_for("[x] STATE")

@@ -58,7 +58,7 @@ class Server:
         try:
             while True:
                 for key, _ in self._selector.select():
-                    if key.fd in self._selector.get_map():
+                    if self._selector.get_map().get(key.fd) is key:  # else it was unregistered meanwhile
                         key.data()
         finally:
             for kill in [*self._processes.values()]:
@@ -107,7 +107,7 @@ class Server:
                 self._selector.unregister(launcher_end)
             del self._processes[pid]
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            os.write(answer, b"%d\n" % status)
+            os.write(answer, b"%d\n" % status * 2)
             for descriptor in (answer, end, launcher_end):
                 os.close(descriptor)
             (self._folder / str(launcher)).unlink(missing_ok=True)

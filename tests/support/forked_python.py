@@ -22,15 +22,28 @@ folder={folder}
 mkfifo "$folder/$$" || exit
 # The server opens the copies of the standard streams: `echo` and `read` replace these.
 exec 3<>"$folder/$$" 5<&0 6>&1 7>&2
-echo $$ >"$folder/requests"
-read -r pid <&3
-[ "$pid" = exec ] && exec {python} "$@" 3<&- 5<&- 6>&- 7>&-
+signals="HUP INT QUIT TERM USR1 USR2 WINCH" pid= early=
+pass_on() {{
+    if [ -n "$pid" ]; then kill "-$1" "$pid" 2>&-; else early="$early $1"; fi
+}}
+for name in $signals; do trap "pass_on $name" $name; done
+until echo $$ >"$folder/requests"; do :; done
+until read -r pid <&3; do :; done
+if [ "$pid" = exec ]; then
+    trap - $signals
+    for name in $early; do kill "-$name" $$; done
+    exec {python} "$@" 3<&- 5<&- 6>&- 7>&-
+fi
+for name in $early; do kill "-$name" "$pid" 2>&-; done
 exec 4<"$folder/$$" 3<&- 5<&- 6>&- 7>&-
-for name in HUP INT QUIT TERM USR1 USR2 WINCH; do trap "kill -$name $pid 2>&-" $name; done
-# A signal that is passed on interrupts `read`.
-status=
-until [ -n "$status" ] || ! kill -0 "$pid" 2>&-; do read -r status <&4; done
-[ -n "$status" ] || read -r status <&4 || exit 1
+# Only `wait` is interrupted by all signals: `read` may begin just after one. The server writes the status twice.
+(trap '' $signals; read -r status <&4) &
+ended=128
+while [ $ended -ge 128 ]; do
+    wait $!
+    ended=$?
+done
+read -r status <&4 || exit 1
 case $status in
 -*)
     trap - "${{status#-}}"
