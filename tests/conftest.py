@@ -21,7 +21,7 @@ from tests.slurm.site import SiteSlurm
 from tests.support import idle_screen, ssh_server
 from tests.support.draw_at_rest import draw_at_rest
 from tests.support.isolated_environment import HOME_PREFIX, isolated_environment
-from tests.support.parse_once import parse_styles_once
+from tests.support.parse_once import count_parameters_once, parse_styles_once
 from tests.support.scheduling import SlurmTestsFile
 
 pytest.register_assert_rewrite("tests.support.plan_execution")
@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     idle_screen.wait_for_idle_event_loop()
     parse_styles_once()
+    count_parameters_once()
     draw_at_rest()
     sys.dont_write_bytecode = False
     config.stash[SITE_ENVIRONMENT] = dict(os.environ)

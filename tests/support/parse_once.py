@@ -1,5 +1,8 @@
-"""Parse each style sheet once a process instead of once a screen: all screens under test have the same."""
+"""Parse each style sheet, and inspect each method, once a process instead of once a screen under test."""
 
+from collections.abc import Callable
+
+from textual import _callback
 from textual.css import stylesheet
 from textual.css.model import RuleSet
 from textual.css.tokenize import Token
@@ -48,3 +51,19 @@ def parse_styles_once() -> None:
 
     stylesheet.tokenize_values = tokenize_values_once
     stylesheet.parse = parse_once
+
+
+def count_parameters_once() -> None:
+    """Cache the number of parameters of methods; Textual forgets it of those that `functools.partial` wraps."""
+    count = _callback._count_parameters
+    counts: dict[Callable[..., object], int] = {}
+
+    def count_once(function: Callable[..., object]) -> int:
+        method = getattr(function, "__func__", None)
+        if method is None:
+            return count(function)
+        if method not in counts:
+            counts[method] = count(function)
+        return counts[method]
+
+    _callback._count_parameters = count_once
