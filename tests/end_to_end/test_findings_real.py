@@ -308,12 +308,14 @@ def test_wasteful_jobs_are_reported():
                 filling.release()
 
 
+# Jobs that start so slowly that polls see them.
 ADAPTIVE = """
-import time
+import sys, time
 from dask_jobqueue import SLURMCluster
 from distributed import Client
 cluster = SLURMCluster(
-    cores=1, processes=1, memory="500MB", interface="lo", walltime="00:10:00", nanny=False
+    cores=1, processes=1, memory="500MB", interface="lo", walltime="00:10:00", nanny=False,
+    python=sys.executable,
 )
 client = Client(cluster)
 cluster.adapt(minimum=0, maximum=1, interval="200ms", wait_count=1)
