@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -59,12 +60,25 @@ _folder: list[Path] = []
 def forked_python() -> str:
     """Return the path of the program; the first call starts the server, which ends with this process.
 
-    Python is started normally where the server's imports depend on other settings than its own.
+    Python is started normally where the server's imports depend on other settings than its own, and everywhere if this
+    system has no pidfd, which is Linux 5.3 and newer.
     """
+    if not can_fork():
+        return sys.executable
     if not _folder:
         _folder.append(Path(tempfile.mkdtemp(prefix="dasktop-forked-")))
         _start_server(_folder[0])
     return str(_folder[0] / "python")
+
+
+@cache
+def can_fork() -> bool:
+    """Return whether the server can run here."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return Path("/proc/self/environ").exists()
 
 
 def with_forked_python(command: Sequence[str]) -> list[str]:
