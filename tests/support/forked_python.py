@@ -22,7 +22,9 @@ _LAUNCHER = """#!/bin/sh
 folder={folder}
 mkfifo "$folder/$$" || exit
 # The server opens the copies of the standard streams: `echo` and `read` replace these.
-exec 3<>"$folder/$$" 5<&0 6>&1 7>&2
+# The FIFO may be gone as soon as the process runs. Its other end is open for writing only until then: if the server
+# ends, reading ends, too.
+exec 3<>"$folder/$$" 4<"$folder/$$" 5<&0 6>&1 7>&2
 signals="HUP INT QUIT TERM USR1 USR2 WINCH" pid= early=
 pass_on() {{
     if [ -n "$pid" ]; then kill "-$1" "$pid" 2>&-; else early="$early $1"; fi
@@ -33,10 +35,10 @@ until read -r pid <&3; do :; done
 if [ "$pid" = exec ]; then
     trap - $signals
     for name in $early; do kill "-$name" $$; done
-    exec {python} "$@" 3<&- 5<&- 6>&- 7>&-
+    exec {python} "$@" 3<&- 4<&- 5<&- 6>&- 7>&-
 fi
 for name in $early; do kill "-$name" "$pid" 2>&-; done
-exec 4<"$folder/$$" 3<&- 5<&- 6>&- 7>&-
+exec 3<&- 5<&- 6>&- 7>&-
 # Only `wait` is interrupted by all signals: `read` may begin just after one. The server writes the status twice.
 (trap '' $signals; read -r status <&4) &
 ended=128
