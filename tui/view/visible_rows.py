@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dasktop.collectors.model.jobs import has_ended, is_pending, job_ids_of, workers_of
 from dasktop.collectors.model.snapshot import Job, Snapshot, Task, Thread, Worker, WorkerEvent
+from dasktop.collectors.model.sources import is_awaited
 from dasktop.collectors.model.thresholds import DEFAULTS, Thresholds
 from dasktop.tui.view.left_workers import left_workers
 from dasktop.tui.view.row_list import FlatWorkers, FoldedWorkers, JobRun, RowList
@@ -114,7 +115,8 @@ def visible_rows(
 def split_jobs(snapshot: Snapshot, *, keeps_order: bool = False) -> tuple[tuple[Job, ...], tuple[Job, ...]]:
     """Return the jobs of the top level, and the user's other jobs, both in display order."""
     jobs = snapshot.jobs if keeps_order else sorted(snapshot.jobs, key=_order)
-    if snapshot.cluster.scheduler_id is None:
+    # Else jobs that belong to the cluster would disappear for a moment: what their scripts say is not known yet.
+    if snapshot.cluster.scheduler_id is None or is_awaited(snapshot.sources, "slurm.scripts"):
         return tuple(jobs), ()
     top: list[Job] = []
     others: list[Job] = []

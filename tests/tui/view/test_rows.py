@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dasktop.collectors.model.snapshot import Allocated, Finding, Job, Snapshot, Used
+from dasktop.collectors.model.snapshot import Allocated, Finding, Job, Snapshot, SourceState, Used
 from dasktop.tui.draw import numbers as figures
 from dasktop.tui.draw.glyphs import UNICODE
 from dasktop.tui.view.cell_values import Cells
@@ -30,6 +30,7 @@ from tests.support.snapshots import (
     job,
     pending,
     snapshot,
+    source,
     task,
     thread,
     worker,
@@ -508,6 +509,24 @@ class TestFolds:
         folds.freeze()
         folds.adapt(everyday(), 3)
         assert folds.is_unfolded(("job", "4709"))
+
+    @pytest.mark.parametrize(
+        ("state", "age_seconds", "error", "is_grouped"),
+        [
+            ("off", None, None, False),
+            ("stale", None, None, False),
+            ("error", None, "no", True),
+            ("stale", 5.0, None, True),
+        ],
+    )
+    def test_jobs_are_grouped_only_once_their_scripts_are_known(
+        self, state: SourceState, age_seconds: float | None, error: str | None, is_grouped: bool
+    ) -> None:
+        """Else a job of the cluster would leave its place for a moment, just when the user presses a key."""
+        scripts = source("slurm.scripts", state=state, age_seconds=age_seconds, error=error)
+        shown = snapshot([job("1"), job("2", evidence=())], sources=(scripts,))
+        keys = [row.key for row in visible_rows(shown, lambda _: False)]
+        assert keys == [("job", "1"), OTHERS if is_grouped else ("job", "2")]
 
     def test_job_of_unknown_scheduler_is_top_level(self) -> None:
         shown = snapshot([pending("1", evidence=(), scheduler_unknown=True), pending("2", evidence=())])
