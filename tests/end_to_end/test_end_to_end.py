@@ -281,8 +281,9 @@ async def test_screen_shows_all_jobs_and_workers(scene, monkeypatch):
         Sampler(Options(address=scene.address, dask_timeout_seconds=PATIENCE_SECONDS), scene.slurm.environment)
     )
     async with app.run_test(size=(140, 60), notifications=True) as pilot:
-        # SLURM and dask answer at different times.
-        words = (*scene.job_ids.values(), scene.srun_job, "SLURMCluster-0-3", "0.3", "PENDING", "by-hand")
+        # SLURM and dask answer at different times. Rows keep their places from when scripts have been read.
+        workers = ("SLURMCluster-0-3", "0.3", "by-hand")
+        words = (*scene.job_ids.values(), scene.srun_job, *workers, "PENDING", "other jobs")
         await until(
             lambda: all(word in screen_text(app) for word in words), lambda: screen_text(app), pause=pilot.pause
         )

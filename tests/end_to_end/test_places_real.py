@@ -63,9 +63,10 @@ def scene(real_slurm: SlurmCommands, tmp_path_factory: pytest.TempPathFactory) -
             yield scheduler, folder
         finally:
             scheduler.stop()  # ends its workers, for which salloc waits
-            real_slurm.cancel_all()
+            # Before the jobs are cancelled: if its command ends just when its job does, salloc 22.05 waits forever.
             for process in started:
                 process.wait(PATIENCE_SECONDS)
+            real_slurm.cancel_all()
 
 
 @pytest.fixture

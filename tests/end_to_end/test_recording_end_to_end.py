@@ -48,13 +48,13 @@ class Run(NamedTuple):
 def run(real_slurm, tmp_path_factory) -> Run:
     """Record two busy jobs until accounting has both: one is cancelled, then the cluster releases the other."""
     folder, environment = tmp_path_factory.mktemp("run"), real_slurm.environment
-    recorded = folder / "recorded.ndjson.gz"
+    recorded, may_start = folder / "recorded.ndjson.gz", folder / "may-start"
     with Notebook(environment, folder) as notebook:
         notebook.run(
             "from dask_jobqueue import SLURMCluster\n"
             # Workers that are processes of the jobs: accounting measures them.
             "cluster = SLURMCluster(cores=2, processes=2, memory='1GB', walltime='00:10:00', interface='lo',"
-            f" python={sys.executable!r})"
+            f" python={sys.executable!r}, job_script_prologue=['until [ -e {may_start} ]; do sleep 0.1; done'])"
         )
         address = notebook.value("cluster.scheduler_address")
         watch = ["snapshot", address, "--threads", "--watch", "1", "--slurm-interval", "5", "--record", str(recorded)]
@@ -64,6 +64,8 @@ def run(real_slurm, tmp_path_factory) -> Run:
             )
             printed = read_until(process, lambda shown: shown.totals.workers == 0)
             notebook.run("cluster.scale(jobs=2)")
+            printed += read_until(process, both_wait_for_workers)
+            may_start.touch()
             printed += read_until(process, lambda shown: shown.totals.workers == 4)
             notebook.run(WORK)
             printed += read_some(process)
@@ -77,6 +79,11 @@ def run(real_slurm, tmp_path_factory) -> Run:
             notebook.run("cluster.close()")
             real_slurm.cancel_all()
     return Run(recorded, printed)
+
+
+def both_wait_for_workers(shown: Snapshot) -> bool:
+    """Return whether both jobs run; their workers have not started yet."""
+    return [job.state for job in shown.jobs] == ["RUNNING", "RUNNING"]
 
 
 def both_have_ended(shown: Snapshot) -> bool:
