@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.isolated_environment import SPAWN
 from tests.support.job_release import JobRelease
 from tests.support.old_environment import old_environment
 from tests.support.terminal import Terminal
+from tests.support.waiting import PATIENCE_SECONDS
 
 VERSION = "2023.5.0"
 
@@ -202,7 +204,9 @@ async def test_threads_and_tasks_of_old_workers(old_scheduler: Scheduler) -> Non
     logs = await collector.server_logs(addresses)
     assert {"worker old-0", "worker old-1", "nanny old-0", "nanny old-1"} == {line.split("  ")[0] for line in logs}
     assert any("Register worker" in line for line in await collector.server_logs(()))
-    assert (await collector.profile(addresses, None)).workers == 2
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (profile := await collector.profile(addresses, None)).workers < 2:  # a task may hold the GIL of one
+        assert time.monotonic() < deadline, profile.problems
     assert (await collector.profile(addresses, "spin")).problems == ()
     await collector.close()
 
