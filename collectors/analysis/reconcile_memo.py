@@ -39,7 +39,7 @@ class ReconcileMemo:
         self._jobs: KnownJobs | None = None
         self._readings: Sequence[WorkerReading] = ()
         self._found: list[PlacedWorker | Worker] = []
-        """By reading; those in no known job are not `PlacedWorker`."""
+        """In the order of the readings: a `PlacedWorker`, or the worker itself if its job is unknown."""
         self._members: Mapping[str | None, Sequence[int]] = {}
         """The readings of each job, and of no known job; of several of one worker, the first."""
         self._has_twins = False
@@ -53,7 +53,7 @@ class ReconcileMemo:
         """The job of each worker, by its address."""
 
     def place(self, readings: Sequence[WorkerReading], jobs: KnownJobs) -> PlaceVerifier:
-        """Find the job of each worker, and return what verified their places."""
+        """Find the job of each worker; return the verifier of their places."""
         is_known = jobs == self._jobs
         if not is_known:
             self._verifier = PlaceVerifier(jobs.queued, jobs.ended, jobs.steps)
@@ -64,7 +64,7 @@ class ReconcileMemo:
         return self._verifier
 
     def _place_changed(self, readings: Sequence[WorkerReading]) -> bool:
-        """Place the workers with a new reading; return whether that suffices: the same ones are in the same jobs."""
+        """Place the workers whose reading changed; return ``False`` if one joined, left or moved to another job."""
         if len(readings) != len(self._readings) or self._has_twins:
             return False
         changed: set[str | None] = set()

@@ -65,7 +65,7 @@ def changed(old: Cells, change: Change) -> Cells:
 
 
 def _differing(old: Cells, new: Cells, fresh: Sequence[int]) -> Sequence[int]:
-    """Return the places of cells that differ in JSON: 1, 1.0 and True do, and so do 0.0 and -0.0."""
+    """Return the indices of the cells whose JSON differs: that of 1, 1.0 and True does, and that of 0.0 and -0.0."""
     kept = _replaced(old, fresh, [new[place] for place in fresh]) if fresh else old
     if _written_alike(kept, new):  # most columns
         return [place for place in fresh if new[place] is not None]

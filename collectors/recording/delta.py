@@ -36,7 +36,7 @@ from dasktop.collectors.model.sums import sum_of_known
 from dasktop.collectors.recording.column_change import Cells, change
 
 Row = Any
-"""A record, or the same as decoded JSON."""
+"""A record, or the dictionary that its JSON decodes to."""
 Rows = list[dict[str, Any]]
 Fields = dict[str, Cells]
 Document = dict[str, Any]

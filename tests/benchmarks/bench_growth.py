@@ -1,21 +1,19 @@
 """How the cost of each part grows with the cluster: what limits dasktop next."""
 
 import asyncio
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from dasktop.collectors.model.options import Options
 from dasktop.collectors.recording.recorder import RecordingWriter
-from dasktop.collectors.runtime.poller import Poller
 from dasktop.collectors.sources.address import parse_address
 from dasktop.collectors.sources.dask.collector import DaskCollector
 from dasktop.collectors.sources.dask.connection import Connection
 from dasktop.tui.view.filtering import View
 from dasktop.tui.view.history import History
+from tests.benchmarks.bench_sampler import attached_poller
 from tests.benchmarks.bench_screen import of_snapshots
 from tests.benchmarks.program import Screen
 from tests.benchmarks.row import Row
@@ -120,18 +118,8 @@ async def of_polls(
     address: str, slurm: StandInSlurm, workers: int, recording: RecordingWriter, rounds: int
 ) -> dict[str, float]:
     """Return what a poll costs the scheduler, and what it costs dasktop."""
-    options = Options(address=address, dask_timeout_seconds=PATIENCE_SECONDS, slurm_timeout_seconds=PATIENCE_SECONDS)
-    poller = Poller(options, os.environ | {"PATH": slurm.path})
-    history = History()
+    poller, history = await attached_poller(address, slurm, workers), History()
     control = await Connection.open(parse_address(address), None, PATIENCE_SECONDS)
-    poller.attach_to(address)
-    await poller.poll_everything()
-    placed = 0
-    while placed < workers:
-        await poller.poll_dask()
-        jobs = poller.snapshot().jobs
-        placed = sum(task.node is not None for job in jobs for task in job.tasks for _ in task.workers)
-
     found: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:

@@ -34,20 +34,24 @@ def rows(*, tiny: bool) -> Iterator[Row]:
     yield Row.of_time("sampler", seconds, yardstick(), 150)
 
 
-async def cost(address: str, slurm: StandInSlurm, workers: int, polls: int) -> float:
-    """Return the CPU seconds of a poll and its snapshot."""
+async def attached_poller(address: str, slurm: StandInSlurm, workers: int) -> Poller:
+    """Return a poller that has placed all workers in their jobs."""
     options = Options(address=address, dask_timeout_seconds=PATIENCE_SECONDS, slurm_timeout_seconds=PATIENCE_SECONDS)
     poller = Poller(options, os.environ | {"PATH": slurm.path})
-    history = History()
-    control = await Connection.open(parse_address(address), None, PATIENCE_SECONDS)
     poller.attach_to(address)
     await poller.poll_everything()
     placed = 0
     while placed < workers:
         await poller.poll_dask()
-        placed = sum(
-            task.node is not None for job in poller.snapshot().jobs for task in job.tasks for _ in task.workers
-        )
+        jobs = poller.snapshot().jobs
+        placed = sum(task.node is not None for job in jobs for task in job.tasks for _ in task.workers)
+    return poller
+
+
+async def cost(address: str, slurm: StandInSlurm, workers: int, polls: int) -> float:
+    """Return the CPU seconds of a poll and its snapshot."""
+    poller, history = await attached_poller(address, slurm, workers), History()
+    control = await Connection.open(parse_address(address), None, PATIENCE_SECONDS)
     found = []
     for _ in range(polls):
         await control.call(ADVANCE, PATIENCE_SECONDS, span=POLL_SECONDS)

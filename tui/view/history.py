@@ -123,7 +123,7 @@ class _Ring:
             self._count += 1
 
     def end_point(self, steps: int, *, holds: bool) -> None:
-        """Store the mean of the current point; if several points have passed, the others are the same or unknown."""
+        """Store the mean of the current point; points skipped since get the same value, or stay unknown."""
         mean = self._sum / self._count if self._count else nan
         self._points.append(mean)
         self._points.extend([mean if holds else nan] * min(steps - 1, POINTS))

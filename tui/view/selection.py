@@ -28,7 +28,7 @@ def reselect(old: Sequence[AnyRow], index: int, new: Sequence[AnyRow]) -> int:
 
 
 def keys_of(rows: Sequence[AnyRow]) -> Iterable[Key]:
-    """Return the keys of rows, without making those that are not there yet."""
+    """Return the keys of rows without making the rows."""
     return rows.keys() if isinstance(rows, RowList) else (row.key for row in rows)
 
 

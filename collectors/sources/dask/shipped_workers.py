@@ -149,7 +149,7 @@ def sizes_column(workers: list[Any]) -> list[Any]:
 
 
 def are_encodable(sizes: list[Any]) -> bool:
-    """Return whether all are integers that msgpack can encode: the user's types report their own sizes, of any type."""
+    """Return whether msgpack can encode all of these as integers; sizes of user-defined types may be of any type."""
     try:
         return type(sum(sizes)) is int and max(sizes, default=0) <= LARGEST_INTEGER
     except TypeError:
